@@ -1,0 +1,180 @@
+/*
+ * The catalogue of metrics: the one place that names what tacho measures. A recording carries its
+ * own copy (record.h, metric records), so a reader needs this file only to know what a name means.
+ *
+ * An entity is something with series: a process, the tree of them, the recorder, the machine, one
+ * processor, disk or network interface. Metrics of one kind of entity fall into groups that are
+ * sampled as one. Values are unsigned 64-bit: bytes, nanoseconds, counts; rates are made when
+ * reading.
+ */
+#ifndef TACHO_FORMAT_METRIC_H
+#define TACHO_FORMAT_METRIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum entity_kind {
+    ENTITY_PROCESS = 1,
+    ENTITY_TREE = 2,     /* sums over the recorded processes */
+    ENTITY_RECORDER = 3, /* the recorder itself */
+    ENTITY_MACHINE = 4,
+    ENTITY_PROCESSOR = 5, /* named "0", "1", … */
+    ENTITY_DISK = 6,
+    ENTITY_NETWORK = 7,
+    ENTITY_KINDS
+};
+
+#define METRICS_MAX 64 /* of one kind: masks are 64 bits wide */
+#define GROUPS_MAX 24
+
+struct metric {
+    const char *name; /* psutil's where it has one */
+    const char *unit; /* "ns", "bytes", "count", "1/1000", "pages", "letter", "id", "mask" */
+    bool cumulative;  /* since the entity began; else a gauge */
+    uint8_t group;
+    const char *help;
+};
+
+struct kind_info {
+    const char *name;
+    const struct metric *metrics;
+    unsigned metric_count;
+    unsigned group_count;
+};
+
+/* NULL for a kind this code does not know. */
+const struct kind_info *kind_info(unsigned kind);
+
+/* Positions of the process metrics, in the order of the catalogue. */
+enum process_metric {
+    PROCESS_CPU,
+    PROCESS_VMS,
+    PROCESS_RSS,
+    PROCESS_USER,
+    PROCESS_SYSTEM,
+    PROCESS_CHILDREN_USER,
+    PROCESS_CHILDREN_SYSTEM,
+    PROCESS_MINOR_FAULTS,
+    PROCESS_MAJOR_FAULTS,
+    PROCESS_THREADS,
+    PROCESS_STATE,
+    PROCESS_PARENT_PID,
+    PROCESS_PROCESSOR,
+    PROCESS_IOWAIT,
+    PROCESS_READ_CHARS,
+    PROCESS_WRITE_CHARS,
+    PROCESS_READ_COUNT,
+    PROCESS_WRITE_COUNT,
+    PROCESS_READ_BYTES,
+    PROCESS_WRITE_BYTES,
+    PROCESS_RSS_ANON,
+    PROCESS_RSS_FILE,
+    PROCESS_RSS_SHMEM,
+    PROCESS_SWAP,
+    PROCESS_PEAK_RSS,
+    PROCESS_VOLUNTARY_SWITCHES,
+    PROCESS_INVOLUNTARY_SWITCHES,
+    PROCESS_FDS,
+    PROCESS_PSS,
+    PROCESS_USS,
+    PROCESS_SWAP_PSS,
+    PROCESS_TCP_ESTABLISHED,
+    PROCESS_TCP_LISTENING,
+    PROCESS_PROCESSORS,
+    PROCESS_CORES,
+    PROCESS_PACKAGES,
+    PROCESS_PACKAGE_MASK,
+    PROCESS_METRICS
+};
+
+enum process_group {
+    GROUP_CLOCK,  /* CPU clock */
+    GROUP_MEMORY, /* statm, or stat's same fields */
+    GROUP_STAT,
+    GROUP_IO,
+    GROUP_STATUS,
+    GROUP_SWITCHES,
+    GROUP_FDS,
+    GROUP_SMAPS,
+    GROUP_TCP,
+    GROUP_PROCESSORS,
+    PROCESS_GROUPS
+};
+
+enum tree_metric {
+    TREE_PROCESSES,
+    TREE_THREADS,
+    TREE_RSS,
+    TREE_PSS,
+    TREE_SWAP,
+    TREE_FDS,
+    TREE_TCP_ESTABLISHED,
+    TREE_TCP_LISTENING,
+    TREE_REAPED_USER,
+    TREE_REAPED_SYSTEM,
+    TREE_METRICS
+};
+enum tree_group { TREE_GROUP_SUMS, TREE_GROUP_REAPED, TREE_GROUPS };
+
+enum recorder_metric { RECORDER_CPU, RECORDER_RSS, RECORDER_BYTES_WRITTEN, RECORDER_METRICS };
+
+enum machine_metric {
+    MACHINE_USER,
+    MACHINE_NICE,
+    MACHINE_SYSTEM,
+    MACHINE_IDLE,
+    MACHINE_IOWAIT,
+    MACHINE_IRQ,
+    MACHINE_SOFTIRQ,
+    MACHINE_STEAL,
+    MACHINE_GUEST,
+    MACHINE_SWITCHES,
+    MACHINE_FORKS,
+    MACHINE_RUNNING,
+    MACHINE_BLOCKED,
+    MACHINE_INTERRUPTS,
+    MACHINE_LOAD1,
+    MACHINE_LOAD5,
+    MACHINE_LOAD15,
+    MACHINE_UPTIME,
+    MACHINE_MEMORY_TOTAL,
+    MACHINE_MEMORY_AVAILABLE,
+    MACHINE_MEMORY_FREE,
+    MACHINE_BUFFERS,
+    MACHINE_CACHED,
+    MACHINE_SHMEM,
+    MACHINE_DIRTY,
+    MACHINE_SLAB,
+    MACHINE_SWAP_TOTAL,
+    MACHINE_SWAP_FREE,
+    MACHINE_FAULTS,
+    MACHINE_MAJOR_FAULTS,
+    MACHINE_SWAPPED_IN,
+    MACHINE_SWAPPED_OUT,
+    MACHINE_OOM_KILLS,
+    MACHINE_PRESSURE_CPU_SOME,
+    MACHINE_PRESSURE_MEMORY_SOME,
+    MACHINE_PRESSURE_MEMORY_FULL,
+    MACHINE_PRESSURE_IO_SOME,
+    MACHINE_PRESSURE_IO_FULL,
+    MACHINE_METRICS
+};
+enum machine_group {
+    MACHINE_GROUP_CPU,
+    MACHINE_GROUP_KERNEL,
+    MACHINE_GROUP_MEMORY,
+    MACHINE_GROUP_PAGING,
+    MACHINE_GROUP_PRESSURE,
+    MACHINE_GROUPS
+};
+
+/* Kinds with one group whose metrics are exactly the source's fields, in the source's order. */
+enum processor_metric { PROCESSOR_METRICS = 9 };
+enum disk_metric { DISK_METRICS = 5 };
+enum network_metric { NETWORK_METRICS = 6 };
+
+/* Metrics of `kind` that belong to `group`, as a mask of positions. 0 for unknown. */
+uint64_t kind_group_mask(unsigned kind, unsigned group);
+
+#endif
