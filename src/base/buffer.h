@@ -36,7 +36,7 @@ __attribute__((format(printf, 2, 3))) int buffer_printf(struct buffer *b, const 
 
 static inline void buffer_put_byte(struct buffer *b, uint8_t byte)
 {
-    if (b->len == b->cap && buffer_reserve(b, 1) != 0)
+    if (b->failed || (b->len == b->cap && buffer_reserve(b, 1) != 0))
         return;
     b->data[b->len++] = byte;
 }

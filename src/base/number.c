@@ -68,6 +68,9 @@ bool parse_duration_ns(const char *s, uint64_t *ret_ns)
     if (unit == 0 || whole > limit / unit)
         return false;
     __extension__ typedef unsigned __int128 wide;
-    *ret_ns = whole * unit + (uint64_t)((wide)numerator * unit / denominator);
+    uint64_t ns = whole * unit + (uint64_t)((wide)numerator * unit / denominator);
+    if (ns > limit)
+        return false;
+    *ret_ns = ns;
     return true;
 }

@@ -1,4 +1,5 @@
-/* Numbers from text, strictly: no leading blanks, no sign where none is meant, no silent overflow.
+/*
+ * Numbers from text, strictly: no leading blanks, no sign where none is meant, no silent overflow.
  */
 #ifndef TACHO_BASE_NUMBER_H
 #define TACHO_BASE_NUMBER_H

@@ -19,8 +19,8 @@
  * before at all of them: the same value, or still missing. Tokens, t a varint:
  *   t = 0          the next varint says for how many ticks the value was missing
  *   t even         for t / 2 ticks as before
- *   t odd          z = t >> 1: the last value plus unzigzag(z); z = 0: eight bytes follow, the
- * value
+ *   t odd          z = t >> 1: the last value plus unzigzag(z); z = 0: the value follows, 8 bytes
+ * After the last token everything is as before.
  */
 #ifndef TACHO_FORMAT_SAMPLES_H
 #define TACHO_FORMAT_SAMPLES_H
@@ -140,8 +140,7 @@ struct column_walk {
     bool known;
 };
 
-/* Steps to the next sampled tick. False when the tokens are at their end or broken (`tokens.bad`).
- */
+/* Steps to the next sampled tick. False when the tokens are broken (`tokens.bad`). */
 bool column_next(struct column_walk *w);
 
 #endif

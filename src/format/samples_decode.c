@@ -163,7 +163,7 @@ bool column_next(struct column_walk *w)
         return true;
     }
     if (cursor_left(&w->tokens) == 0)
-        return false;
+        return true;
     uint64_t t = cursor_varint(&w->tokens);
     if (w->tokens.bad)
         return false;

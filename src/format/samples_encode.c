@@ -306,6 +306,7 @@ static bool encode_column(struct stage *stage, struct track *track, unsigned met
         }
         at = s.next;
     }
+    w.same = 0; /* the rest is as before, and needs no words */
     column_flush(&w);
     return changed;
 }

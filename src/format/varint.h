@@ -36,8 +36,10 @@ static inline void varint_put(struct buffer *b, uint64_t v)
     b->len = (size_t)(varint_write(b->data + b->len, v) - b->data);
 }
 
-/* A cursor over bytes that came from outside. `bad` is set on the first read past the end and
- * stays. */
+/*
+ * A cursor over bytes that came from outside. `bad` is set on the first read past the end and
+ * stays.
+ */
 struct cursor {
     const uint8_t *at;
     const uint8_t *end;
