@@ -1,0 +1,288 @@
+#include "record/recording_sink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "format/samples.h"
+#include "record/block_file.h"
+
+#define FLUSH_EVERY_NS NS_PER_S
+#define KEYFRAME_EVERY 16 /* flushes */
+#define ANCHOR_EVERY_NS (60 * NS_PER_S)
+#define ANCHOR_SLACK_NS \
+    NS_PER_MS /* clocks that moved by more against each other are told at once */
+
+struct recording {
+    struct block_file file;
+    struct recording_options options;
+    void *compressor;
+    struct buffer journal, payload, out;
+    uint64_t journal_first_ns;
+    struct stage *processes, *overview;
+    uint64_t sequence, flushes, flushed_ns, now_ns;
+    bool keyframe_due;
+    bool journal_dropped;
+    struct record_anchor anchor;
+};
+
+/* ---- the journal ---- */
+
+static void anchor_put(struct recording *r)
+{
+    struct record_anchor now = {clock_mono_ns(), clock_real_ns(), clock_boot_ns()};
+    uint64_t real_drift = (now.real_ns - now.mono_ns) - (r->anchor.real_ns - r->anchor.mono_ns);
+    uint64_t boot_drift = (now.boot_ns - now.mono_ns) - (r->anchor.boot_ns - r->anchor.mono_ns);
+    bool moved = real_drift + ANCHOR_SLACK_NS > 2 * ANCHOR_SLACK_NS ||
+                 boot_drift + ANCHOR_SLACK_NS > 2 * ANCHOR_SLACK_NS;
+    if (!moved && now.mono_ns - r->anchor.mono_ns < ANCHOR_EVERY_NS)
+        return;
+    r->anchor = now;
+    record_put(&r->journal, &(struct record){.type = RECORD_ANCHOR, .anchor = now});
+}
+
+static void metrics_put(struct buffer *journal)
+{
+    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++) {
+        const struct kind_info *info = kind_info(kind);
+        for (unsigned m = 0; m < info->metric_count; m++) {
+            const struct metric *metric = &info->metrics[m];
+            struct record r = {
+                .type = RECORD_METRIC,
+                .metric = {.kind = kind,
+                           .position = m,
+                           .group = metric->group,
+                           .cumulative = metric->cumulative,
+                           .name = {(const uint8_t *)metric->name, strlen(metric->name)},
+                           .unit = {(const uint8_t *)metric->unit, strlen(metric->unit)}}};
+            record_put(journal, &r);
+        }
+    }
+}
+
+static void on_record(void *user, const struct record *record)
+{
+    struct recording *r = user;
+    if (r->journal.len > RECORDING_JOURNAL_KEPT) {
+        r->journal_dropped = true;
+        return;
+    }
+    if (r->journal.len == 0)
+        r->journal_first_ns = clock_mono_ns();
+    record_put(&r->journal, record);
+}
+
+/* ---- samples ---- */
+
+static struct stage *stage_for(struct recording *r, unsigned kind)
+{
+    return kind == ENTITY_PROCESS ? r->processes : r->overview;
+}
+
+static void *on_add(void *user, uint32_t entity, unsigned kind)
+{
+    return stage_add(stage_for(user, kind), entity, kind);
+}
+
+static void on_remove(void *user, void *handle, unsigned kind)
+{
+    stage_remove(stage_for(user, kind), handle);
+}
+
+static void on_tick(void *user, uint64_t now_ns)
+{
+    struct recording *r = user;
+    r->now_ns = now_ns;
+    stage_tick(r->processes, now_ns);
+    stage_tick(r->overview, now_ns);
+}
+
+static void on_put(void *user, void *handle, unsigned kind, uint32_t groups, bool idle,
+                   const uint64_t *value, uint64_t known)
+{
+    stage_put(stage_for(user, kind), handle, groups, idle, value, known);
+}
+
+static void on_tick_end(void *user)
+{
+    struct recording *r = user;
+    size_t staged = stage_bytes(r->processes) > stage_bytes(r->overview) ? stage_bytes(r->processes)
+                                                                         : stage_bytes(r->overview);
+    /* A little early rather than a tick late: a block is to be at most a second old. */
+    if (r->now_ns + r->options.interval_ns / 2 - r->flushed_ns >= FLUSH_EVERY_NS ||
+        staged > RECORDING_STAGE_BYTES || r->journal.len > RECORDING_JOURNAL_BYTES ||
+        stage_ticks(r->overview) == TICKS_MAX)
+        recording_flush(r);
+}
+
+static uint64_t on_bytes_written(void *user)
+{
+    return recording_bytes(user);
+}
+
+struct sample_sink recording_sink(struct recording *r)
+{
+    return (struct sample_sink){.user = r,
+                                .record = on_record,
+                                .add = on_add,
+                                .remove = on_remove,
+                                .tick = on_tick,
+                                .put = on_put,
+                                .tick_end = on_tick_end,
+                                .bytes_written = on_bytes_written};
+}
+
+/* ---- writing ---- */
+
+static int append_block(struct recording *r, unsigned type, unsigned flags, uint64_t first_ns,
+                        uint64_t last_ns, const struct buffer *payload)
+{
+    struct block_header header = {.type = (uint8_t)type,
+                                  .flags = (uint8_t)flags,
+                                  .sequence = r->sequence,
+                                  .first_ns = first_ns,
+                                  .last_ns = last_ns};
+    int rc = payload->failed ? -ENOMEM
+                             : block_append(&r->out, &header, payload->data, payload->len,
+                                            r->options.codec, r->compressor);
+    r->sequence += rc == 0;
+    return rc;
+}
+
+static int append_samples(struct recording *r, struct stage *stage, unsigned type, bool keyframe)
+{
+    uint64_t first_ns, last_ns;
+    buffer_clear(&r->payload);
+    int rc = stage_encode(stage, keyframe, &r->payload, &first_ns, &last_ns);
+    if (rc == -ENODATA)
+        return 0;
+    if (rc == 0)
+        rc = append_block(r, type, keyframe ? BLOCK_KEYFRAME : 0, first_ns, last_ns, &r->payload);
+    return rc;
+}
+
+static void put_gap(struct recording *r, uint64_t now_ns)
+{
+    record_put(&r->journal, &(struct record){.type = RECORD_GAP,
+                                             .gap = {.from_ns = r->file.error_ns,
+                                                     .to_ns = now_ns,
+                                                     .error = (uint64_t)-r->file.error}});
+    static const char lost[] = "births and exits were lost while nothing could be written";
+    if (r->journal_dropped)
+        record_put(&r->journal,
+                   &(struct record){.type = RECORD_NOTE,
+                                    .note = {.time_ns = now_ns,
+                                             .text = {(const uint8_t *)lost, sizeof lost - 1}}});
+    r->journal_dropped = false;
+}
+
+static int encode_blocks(struct recording *r, uint64_t now_ns)
+{
+    bool keyframe = r->keyframe_due || r->flushes % KEYFRAME_EVERY == 0;
+    int rc = 0;
+    if (r->journal.len > 0)
+        rc = append_block(r, BLOCK_JOURNAL, 0, r->journal_first_ns, now_ns, &r->journal);
+    int rc2 = append_samples(r, r->overview, BLOCK_OVERVIEW, keyframe);
+    int rc3 = append_samples(r, r->processes, BLOCK_PROCESSES, keyframe);
+    return rc != 0 ? rc : rc2 != 0 ? rc2 : rc3;
+}
+
+static void tell_trouble(const struct recording *r, int error)
+{
+    if (r->options.on_trouble != NULL)
+        r->options.on_trouble(r->options.user, error);
+}
+
+int recording_flush(struct recording *r)
+{
+    uint64_t now_ns = clock_mono_ns(), sequence = r->sequence;
+    int before = r->file.error;
+    anchor_put(r);
+    size_t journal_bytes = r->journal.len;
+    if (before != 0)
+        put_gap(r, now_ns);
+    buffer_clear(&r->out);
+    int rc = encode_blocks(r, now_ns);
+    r->flushed_ns = r->now_ns != 0 ? r->now_ns : now_ns;
+    r->flushes++;
+    /* A block that could not be encoded leaves the rest: only its samples are missing. */
+    r->keyframe_due = rc != 0;
+    if (r->out.len == 0)
+        return rc;
+    int written = block_file_append(&r->file, r->out.data, r->out.len, now_ns);
+    if (written != 0) {
+        r->sequence = sequence; /* these never came to be */
+        r->journal.len = journal_bytes;
+        r->keyframe_due = true;
+        if (before == 0)
+            tell_trouble(r, written);
+        return written;
+    }
+    buffer_clear(&r->journal);
+    if (before != 0)
+        tell_trouble(r, 0);
+    return rc;
+}
+
+/* ---- beginning and end ---- */
+
+int recording_create(const struct recording_options *options, struct recording **ret)
+{
+    struct recording *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return -ENOMEM;
+    r->options = *options;
+    r->processes = stage_new(ENTITY_PROCESS, options->interval_ns);
+    r->overview = stage_new(0, options->interval_ns);
+    if (options->codec != NULL)
+        r->compressor = options->codec->compressor_new();
+    r->flushed_ns = r->journal_first_ns = clock_mono_ns();
+    r->file.fd = -1;
+    metrics_put(&r->journal);
+    int rc = r->processes == NULL || r->overview == NULL ? -ENOMEM : 0;
+    if (options->codec != NULL && r->compressor == NULL)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = block_file_create(&r->file, options->path, options->replace);
+    if (rc != 0) {
+        recording_close(r);
+        return rc;
+    }
+    *ret = r;
+    return 0;
+}
+
+uint64_t recording_bytes(const struct recording *r)
+{
+    return r->file.bytes;
+}
+
+bool recording_unlinked(const struct recording *r)
+{
+    struct stat ours, named;
+    return fstat(r->file.fd, &ours) == 0 &&
+           (lstat(r->options.path, &named) != 0 || named.st_ino != ours.st_ino ||
+            named.st_dev != ours.st_dev);
+}
+
+int recording_close(struct recording *r)
+{
+    int rc = 0;
+    if (r == NULL)
+        return 0;
+    if (r->file.fd >= 0) {
+        recording_flush(r);
+        rc = block_file_close(&r->file);
+    }
+    stage_free(r->processes);
+    stage_free(r->overview);
+    if (r->compressor != NULL)
+        r->options.codec->compressor_free(r->compressor);
+    buffer_done(&r->journal);
+    buffer_done(&r->payload);
+    buffer_done(&r->out);
+    free(r);
+    return rc;
+}

@@ -1,0 +1,52 @@
+/*
+ * A recording under way: a sink for samples that writes blocks to a file, about one flush a second.
+ *
+ * Memory: staged samples up to RECORDING_STAGE_BYTES each for processes and the rest (a flush
+ * follows), the encoded block, and what the entities cost (METRICS x 8 bytes each). While the file
+ * cannot be written samples are dropped, and up to RECORDING_JOURNAL_BYTES of births and exits kept
+ * for when it can again.
+ *
+ * One thread. Not fork-safe: a forked child must not use it.
+ */
+#ifndef TACHO_RECORD_RECORDING_SINK_H
+#define TACHO_RECORD_RECORDING_SINK_H
+
+#include "format/block.h"
+#include "sample/sink.h"
+
+#define RECORDING_STAGE_BYTES (4u << 20)
+#define RECORDING_JOURNAL_BYTES (1u << 20) /* a longer journal is flushed at the next tick */
+#define RECORDING_JOURNAL_KEPT (8u << 20)  /* at most, while the file cannot be written */
+
+struct recording;
+
+struct recording_options {
+    const char *path;
+    bool replace; /* unlink an existing file first */
+    uint64_t interval_ns;
+    const struct codec *codec; /* NULL: uncompressed */
+    /* Called once when writing begins to fail, and once when it goes on. May be NULL. */
+    void (*on_trouble)(void *user, int error /* 0: it goes on */);
+    void *user;
+};
+
+/* Creates the file and writes nothing yet. 0 or -errno, see block_file_create. */
+int recording_create(const struct recording_options *options, struct recording **ret);
+
+/* The sink to sample into; valid until recording_close. */
+struct sample_sink recording_sink(struct recording *recording);
+
+/* Writes what there is now. 0 or the file's error. */
+int recording_flush(struct recording *recording);
+
+uint64_t recording_bytes(const struct recording *recording);
+
+/*
+ * The file was removed or replaced under its name: what is written cannot be found by it any more.
+ */
+bool recording_unlinked(const struct recording *recording);
+
+/* Flushes and closes. 0 or the last write error. NULL is allowed. */
+int recording_close(struct recording *recording);
+
+#endif

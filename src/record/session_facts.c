@@ -1,0 +1,61 @@
+#include "record/session_facts.h"
+
+#include <inttypes.h>
+
+static void put_text(const struct sample_sink *sink, const char *key, const char *text)
+{
+    if (text[0] != '\0')
+        sink_fact_text(sink, key, text);
+}
+
+static void put_number(const struct sample_sink *sink, const char *key, uint64_t number)
+{
+    if (number != 0)
+        sink_fact_number(sink, key, number);
+}
+
+/* "processor:core:package", blanks between. */
+static void put_topology(const struct sample_sink *sink, const struct host_facts *facts)
+{
+    struct buffer text = {0};
+    for (uint32_t i = 0; facts->place != NULL && i < facts->processors; i++)
+        buffer_printf(&text, "%s%" PRIu32 ":%" PRIu32 ":%" PRIu32, i > 0 ? " " : "",
+                      facts->place[i].processor, facts->place[i].core, facts->place[i].package);
+    if (text.len > 0 && !text.failed)
+        sink_fact_bytes(sink, "topology", text.data, text.len);
+    buffer_done(&text);
+}
+
+void session_facts_host(const struct sample_sink *sink, const struct source_root *root,
+                        const struct host_facts *facts)
+{
+    put_text(sink, "hostname", facts->hostname);
+    put_text(sink, "kernel", facts->kernel);
+    put_text(sink, "machine", facts->machine);
+    put_text(sink, "boot_id", facts->boot_id);
+    put_text(sink, "cpu_model", facts->cpu_model);
+    put_text(sink, "clocksource", facts->clocksource);
+    put_number(sink, "processors", facts->processors);
+    put_number(sink, "cores", facts->cores);
+    put_number(sink, "packages", facts->packages);
+    put_number(sink, "allowed_processors", facts->allowed_processors);
+    put_number(sink, "memory_bytes", facts->memory_bytes);
+    sink_fact_number(sink, "swap_bytes", facts->swap_bytes);
+    sink_fact_number(sink, "tick_ns", root->tick_ns);
+    sink_fact_number(sink, "page_bytes", root->page_bytes);
+    put_topology(sink, facts);
+}
+
+void session_facts_limits(const struct sample_sink *sink, const struct source_root *root, pid_t pid)
+{
+    struct cgroup_limits limits;
+    if (cgroup_limits_read(root, pid, &limits) != 0)
+        return;
+    put_text(sink, "cgroup_path", limits.path);
+    if (limits.memory_max_bytes != UINT64_MAX)
+        sink_fact_number(sink, "cgroup_memory_max_bytes", limits.memory_max_bytes);
+    if (limits.pids_max != UINT64_MAX)
+        sink_fact_number(sink, "cgroup_pids_max", limits.pids_max);
+    if (limits.cpu_max > 0)
+        sink_fact_number(sink, "cgroup_cpu_max_milli", (uint64_t)(limits.cpu_max * 1000 + 0.5));
+}

@@ -1,0 +1,15 @@
+/* What a recording says of the machine it was made on: facts, see docs/FORMAT.md for their keys. */
+#ifndef TACHO_RECORD_SESSION_FACTS_H
+#define TACHO_RECORD_SESSION_FACTS_H
+
+#include "sample/sink.h"
+#include "source/host.h"
+
+void session_facts_host(const struct sample_sink *sink, const struct source_root *root,
+                        const struct host_facts *facts);
+
+/* The limits that hold for `pid`: those of its control group. Unknown ones are left out. */
+void session_facts_limits(const struct sample_sink *sink, const struct source_root *root,
+                          pid_t pid);
+
+#endif

@@ -1,0 +1,53 @@
+/* One recorded process as the sampler knows it. */
+#ifndef TACHO_SAMPLE_PROCESS_H
+#define TACHO_SAMPLE_PROCESS_H
+
+#include "format/metric.h"
+#include "source/proc_process.h"
+#include "source/tcp.h"
+
+/*
+ * What the slow schedule brought back; written by the detail thread while `busy`, by nobody after.
+ */
+struct detail_result {
+    int smaps_error, tcp_error, census_error; /* 0 or -errno; -EAGAIN: not tried */
+    uint64_t smaps[SMAPS_FIELDS], tcp[TCP_FIELDS];
+    uint32_t smaps_valid, tcp_valid;
+    uint64_t voluntary_switches, involuntary_switches;
+    uint64_t processors, cores, packages, package_mask;
+};
+
+struct process {
+    uint32_t entity;
+    pid_t pid;
+    uint64_t start_ticks, start_stack;
+    char comm[COMM_CAP];
+    int pidfd; /* -1 not to be had */
+    struct process_files files;
+    void *handle; /* the sink's */
+
+    /* Values by position, as last sampled. */
+    uint64_t value[PROCESS_METRICS];
+    uint64_t known;
+
+    uint64_t born_ns, rss_ns, detail_ns; /* when: first seen; RSS last read; next slow look */
+    uint64_t status_ns;                  /* next look at status, switches, descriptors */
+    bool detail_ran;                     /* it ran since the last slow look */
+    bool stat_due; /* a child of it has ended: its children's times must be read */
+    bool zombie;
+    int zombie_status;     /* as its stat showed it, -1 unknown */
+    bool in_limbo;         /* ended and dropped while busy: freed when it comes back */
+    bool ended;            /* gone, and only waits for its last put */
+    uint32_t final_groups; /* brought up to date after the end, for the next tick */
+    uint64_t processor;    /* where its one thread last ran */
+    uint32_t denied;       /* groups that permission refuses: asked again now and then */
+
+    /* Owned by the detail thread between detail_ask and detail_take. */
+    bool busy;
+    bool threads;      /* many threads: take a census */
+    bool detail_ready; /* `detail` is new */
+    struct detail_result detail;
+    struct process *next_detail;
+};
+
+#endif

@@ -1,0 +1,266 @@
+/* What is read of one process at one tick. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "sample/sampler_state.h"
+
+#define BIT(metric) (UINT64_C(1) << (metric))
+#define GROUP(group) (UINT32_C(1) << (group))
+#define STATUS_EVERY_NS NS_PER_S
+#define RSS_EVERY_NS NS_PER_S
+#define VERY_FEW_RAN 8 /* so few that even the costly files may be read each tick */
+
+/* The catalogue's order within a group is the source's order. */
+_Static_assert(PROCESS_IOWAIT - PROCESS_USER == STAT_IOWAIT - STAT_USER, "stat");
+_Static_assert(PROCESS_WRITE_BYTES - PROCESS_READ_CHARS + 1 == (int)IO_FIELDS, "io");
+_Static_assert(PROCESS_PEAK_RSS - PROCESS_RSS_ANON == STATUS_PEAK_RSS - STATUS_RSS_ANON, "status");
+_Static_assert(PROCESS_SWAP_PSS - PROCESS_PSS + 1 == (int)SMAPS_FIELDS, "smaps");
+_Static_assert(PROCESS_TCP_LISTENING - PROCESS_TCP_ESTABLISHED + 1 == (int)TCP_FIELDS, "tcp");
+
+static void set(struct process *p, unsigned metric, uint64_t value)
+{
+    p->value[metric] = value;
+    p->known |= BIT(metric);
+}
+
+/* Copies `n` fields of a source to the metrics from `first` on, validity included. */
+static void set_fields(struct process *p, unsigned first, const uint64_t *value, uint32_t valid,
+                       unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        p->value[first + i] = value[i];
+    uint64_t span = (BIT(n) - 1) << first;
+    p->known = (p->known & ~span) | ((uint64_t)valid << first & span);
+}
+
+/*
+ * The outcome of reading a group's file: whether to go on. A refusal is counted and not asked for
+ * again until an exec; want of descriptors takes the oldest process's.
+ */
+enum outcome { TAKEN, REFUSED, GONE };
+
+static enum outcome outcome_of(struct sampler *s, struct process *p, unsigned group, int r)
+{
+    if (r == 0)
+        return TAKEN;
+    if (r == -ESRCH)
+        return GONE;
+    if (r == -EMFILE || r == -ENFILE)
+        sampler_make_room(s);
+    else
+        p->denied |= GROUP(group);
+    missing_count(&s->missing, ENTITY_PROCESS, group, r);
+    return REFUSED;
+}
+
+static bool wanted(const struct process *p, unsigned group)
+{
+    return (p->denied & GROUP(group)) == 0;
+}
+
+/* With one thread its processor is the process's; with more the detail thread takes a census. */
+static uint32_t set_single_processor(struct sampler *s, struct process *p, uint64_t processor)
+{
+    struct detail_result r;
+    uint64_t ran_on[PROCESSORS_MAX / 64] = {0};
+    if ((p->known & BIT(PROCESS_PROCESSORS)) != 0 && p->value[PROCESS_PROCESSORS] == 1 &&
+        p->processor == processor)
+        return GROUP(GROUP_PROCESSORS);
+    if (processor >= PROCESSORS_MAX)
+        return 0;
+    ran_on[processor / 64] = UINT64_C(1) << (processor % 64);
+    places_count(s->facts, ran_on, &r);
+    p->processor = processor;
+    set(p, PROCESS_PROCESSORS, r.processors);
+    set(p, PROCESS_CORES, r.cores);
+    set(p, PROCESS_PACKAGES, r.packages);
+    set(p, PROCESS_PACKAGE_MASK, r.package_mask);
+    return GROUP(GROUP_PROCESSORS);
+}
+
+static enum outcome read_stat(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    struct proc_stat stat;
+    enum outcome o = outcome_of(s, p, GROUP_STAT, proc_stat_read(&s->root, &p->files, &stat));
+    if (o != TAKEN)
+        return o;
+    if (stat.start_ticks != p->start_ticks)
+        return GONE; /* the pid is somebody else's */
+    sampler_check_exec(s, p, &stat);
+    set_fields(p, PROCESS_USER, &stat.value[STAT_USER], stat.valid, STAT_IOWAIT - STAT_USER + 1);
+    p->value[PROCESS_VMS] = stat.value[STAT_VMS];
+    p->value[PROCESS_RSS] = stat.value[STAT_RSS];
+    uint64_t memory = (uint64_t)(stat.valid >> STAT_VMS & 3) << PROCESS_VMS;
+    p->known = (p->known & ~(BIT(PROCESS_VMS) | BIT(PROCESS_RSS))) | memory;
+    p->rss_ns = s->now_ns;
+    *groups |= GROUP(GROUP_STAT) | GROUP(GROUP_MEMORY);
+    p->threads = stat.value[STAT_THREADS] > 1;
+    if (!p->threads && (stat.valid & 1u << STAT_PROCESSOR) != 0)
+        *groups |= set_single_processor(s, p, stat.value[STAT_PROCESSOR]);
+    p->zombie = stat.value[STAT_STATE] == 'Z';
+    p->zombie_status = stat.exit_code;
+    p->stat_due = false;
+    return TAKEN;
+}
+
+static enum outcome read_memory(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    uint64_t value[STATM_FIELDS];
+    uint32_t valid;
+    enum outcome o =
+        outcome_of(s, p, GROUP_MEMORY, proc_statm_read(&s->root, &p->files, value, &valid));
+    p->rss_ns = s->now_ns;
+    if (o == TAKEN) {
+        set_fields(p, PROCESS_VMS, value, valid, STATM_FIELDS);
+        *groups |= GROUP(GROUP_MEMORY);
+    }
+    return o;
+}
+
+static enum outcome read_io(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    uint64_t value[IO_FIELDS];
+    uint32_t valid;
+    enum outcome o = outcome_of(s, p, GROUP_IO, proc_io_read(&s->root, &p->files, value, &valid));
+    if (o == TAKEN) {
+        set_fields(p, PROCESS_READ_CHARS, value, valid, IO_FIELDS);
+        *groups |= GROUP(GROUP_IO);
+    }
+    return o;
+}
+
+static enum outcome read_status(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    uint64_t value[STATUS_FIELDS];
+    uint32_t valid;
+    enum outcome o =
+        outcome_of(s, p, GROUP_STATUS, proc_status_read(&s->root, &p->files, value, &valid));
+    if (o != TAKEN)
+        return o;
+    set_fields(p, PROCESS_RSS_ANON, value, valid, STATUS_PEAK_RSS + 1);
+    *groups |= GROUP(GROUP_STATUS);
+    if (!p->threads) { /* the file speaks of the main thread alone */
+        set_fields(p, PROCESS_VOLUNTARY_SWITCHES, &value[STATUS_VOLUNTARY_SWITCHES],
+                   valid >> STATUS_VOLUNTARY_SWITCHES, 2);
+        *groups |= GROUP(GROUP_SWITCHES);
+    }
+    return TAKEN;
+}
+
+static enum outcome read_fds(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    uint64_t fds;
+    enum outcome o = outcome_of(s, p, GROUP_FDS, proc_open_fds(&s->root, &p->files, &fds));
+    if (o == TAKEN) {
+        set(p, PROCESS_FDS, fds);
+        *groups |= GROUP(GROUP_FDS);
+    }
+    return o;
+}
+
+/* What a process that ran is asked: all of it while few ran, by turns with many. False: gone. */
+static bool read_ran(struct sampler *s, struct process *p, uint32_t *groups)
+{
+    bool all = s->interval_ns >= NS_PER_S || s->ran_before <= SAMPLER_FEW_RAN;
+    bool stat_turn = ((s->tick + p->entity) & 1) == 0;
+    if ((all || stat_turn || p->stat_due) && wanted(p, GROUP_STAT) &&
+        read_stat(s, p, groups) == GONE)
+        return false;
+    if ((*groups & GROUP(GROUP_MEMORY)) == 0 && wanted(p, GROUP_MEMORY) &&
+        read_memory(s, p, groups) == GONE)
+        return false;
+    if ((all || !stat_turn) && wanted(p, GROUP_IO) && read_io(s, p, groups) == GONE)
+        return false;
+    if (s->now_ns < p->status_ns && s->ran_before > VERY_FEW_RAN)
+        return true;
+    p->status_ns = s->now_ns + STATUS_EVERY_NS;
+    if (wanted(p, GROUP_STATUS) && read_status(s, p, groups) == GONE)
+        return false;
+    return !wanted(p, GROUP_FDS) || read_fds(s, p, groups) != GONE;
+}
+
+/* What the detail thread brought back since the last tick. */
+static uint32_t take_detail(struct sampler *s, struct process *p)
+{
+    const struct detail_result *r = &p->detail;
+    uint32_t groups = 0;
+    p->detail_ready = false;
+    if (outcome_of(s, p, GROUP_SMAPS, r->smaps_error) == TAKEN) {
+        set_fields(p, PROCESS_PSS, r->smaps, r->smaps_valid, SMAPS_FIELDS);
+        groups |= GROUP(GROUP_SMAPS);
+    }
+    if (outcome_of(s, p, GROUP_TCP, r->tcp_error) == TAKEN) {
+        set_fields(p, PROCESS_TCP_ESTABLISHED, r->tcp, r->tcp_valid, TCP_FIELDS);
+        groups |= GROUP(GROUP_TCP);
+    }
+    if (r->census_error == 0 && p->threads) {
+        set(p, PROCESS_VOLUNTARY_SWITCHES, r->voluntary_switches);
+        set(p, PROCESS_INVOLUNTARY_SWITCHES, r->involuntary_switches);
+        set(p, PROCESS_PROCESSORS, r->processors);
+        set(p, PROCESS_CORES, r->cores);
+        set(p, PROCESS_PACKAGES, r->packages);
+        set(p, PROCESS_PACKAGE_MASK, r->package_mask);
+        groups |= GROUP(GROUP_SWITCHES) | GROUP(GROUP_PROCESSORS);
+    }
+    return groups;
+}
+
+#define DETAIL_EVERY_NS (NS_PER_S / 5)
+#define DETAIL_ASKED_MAX 32 /* a tick; the thread's budget decides how soon they come back */
+
+static void ask_detail(struct sampler *s, struct process *p)
+{
+    if (p->busy || !p->detail_ran || p->zombie || s->now_ns < p->detail_ns || s->detail == NULL ||
+        s->asked >= DETAIL_ASKED_MAX ||
+        (!wanted(p, GROUP_SMAPS) && !wanted(p, GROUP_TCP) && !p->threads))
+        return;
+    p->detail_ran = false;
+    p->detail_ns = s->now_ns + DETAIL_EVERY_NS;
+    s->asked++;
+    detail_ask(s->detail, p);
+}
+
+bool process_sample(struct sampler *s, struct process *p)
+{
+    uint64_t cpu_ns;
+    if (cpu_clock_read(p->pid, &cpu_ns) != 0)
+        return false;
+    bool first = (p->known & BIT(PROCESS_CPU)) == 0;
+    bool ran = first || cpu_ns != p->value[PROCESS_CPU];
+    uint32_t groups = GROUP(GROUP_CLOCK);
+    set(p, PROCESS_CPU, cpu_ns);
+    if (ran) {
+        s->ran++;
+        p->detail_ran = true;
+        if (!read_ran(s, p, &groups))
+            return false;
+    } else if (p->stat_due) {
+        if (wanted(p, GROUP_STAT) && read_stat(s, p, &groups) == GONE)
+            return false;
+        p->stat_due = false;
+    } else if (s->now_ns - p->rss_ns >= RSS_EVERY_NS && wanted(p, GROUP_MEMORY) &&
+               read_memory(s, p, &groups) == GONE) {
+        return false;
+    }
+    if (p->detail_ready)
+        groups |= take_detail(s, p);
+    ask_detail(s, p);
+    if (p->handle != NULL)
+        s->sink.put(s->sink.user, p->handle, ENTITY_PROCESS, groups, !ran, p->value, p->known);
+    return true;
+}
+
+void process_sample_final(struct sampler *s, struct process *p)
+{
+    uint64_t cpu_ns;
+    uint32_t groups = 0;
+    if (cpu_clock_read(p->pid, &cpu_ns) == 0) {
+        set(p, PROCESS_CPU, cpu_ns);
+        groups |= GROUP(GROUP_CLOCK);
+    }
+    if (wanted(p, GROUP_STAT))
+        read_stat(s, p, &groups);
+    if (wanted(p, GROUP_IO))
+        read_io(s, p, &groups);
+    p->final_groups |= groups;
+}

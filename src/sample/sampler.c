@@ -1,0 +1,337 @@
+#include "sample/sampler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sample/sampler_state.h"
+
+#define MACHINE_EVERY_NS (NS_PER_S / 2)
+#define MACHINE_ALL_EVERY_NS NS_PER_S
+#define TELL_EVERY_NS NS_PER_S
+#define BIT(metric) (UINT64_C(1) << (metric))
+
+static void on_birth(void *user, const struct follow_birth *birth)
+{
+    sampler_admit(user, birth);
+}
+
+static struct process *process_of(const struct sampler *s, pid_t pid)
+{
+    const uint64_t *at = map_get(&s->by_pid, (uint32_t)pid);
+    return at == NULL ? NULL : (struct process *)(uintptr_t)*at;
+}
+
+static void on_ended(void *user, pid_t pid)
+{
+    struct sampler *s = user;
+    struct process *p = process_of(s, pid);
+    if (p != NULL)
+        sampler_end(s, p, -1, NULL);
+}
+
+struct follow_sink sampler_follow_sink(struct sampler *s)
+{
+    return (struct follow_sink){.user = s, .birth = on_birth, .ended = on_ended};
+}
+
+int sampler_follow(struct sampler *s, const struct follow_mechanism *mechanism,
+                   const struct follow_config *config)
+{
+    struct follow_sink sink = sampler_follow_sink(s);
+    s->now_ns = clock_mono_ns();
+    int r = mechanism->open(config, &sink, &s->follow);
+    if (r == 0) {
+        s->mechanism = mechanism;
+        sink_fact_text(&s->sink, "follow", mechanism->name);
+    }
+    return r;
+}
+
+/* ---- one tick ---- */
+
+struct sums {
+    uint64_t processes, threads, rss, pss, swap, fds, tcp_established, tcp_listening, known;
+};
+
+static void sums_add(struct sums *sums, const struct process *p)
+{
+    if (p->zombie)
+        return;
+    sums->processes++;
+    sums->threads += (p->known & BIT(PROCESS_THREADS)) != 0 ? p->value[PROCESS_THREADS] : 1;
+    sums->known |= p->known;
+    /* A value that was never known is 0 in `value`, and so adds nothing. */
+    sums->rss += p->value[PROCESS_RSS];
+    sums->pss += p->value[PROCESS_PSS];
+    sums->swap += p->value[PROCESS_SWAP];
+    sums->fds += p->value[PROCESS_FDS];
+    sums->tcp_established += p->value[PROCESS_TCP_ESTABLISHED];
+    sums->tcp_listening += p->value[PROCESS_TCP_LISTENING];
+}
+
+static uint64_t timeval_ns(struct timeval tv)
+{
+    return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
+}
+
+static void put_tree(struct sampler *s, const struct sums *sums)
+{
+    uint64_t *v = s->tree_value;
+    v[TREE_PROCESSES] = sums->processes;
+    v[TREE_THREADS] = sums->threads;
+    v[TREE_RSS] = sums->rss;
+    v[TREE_PSS] = sums->pss;
+    v[TREE_SWAP] = sums->swap;
+    v[TREE_FDS] = sums->fds;
+    v[TREE_TCP_ESTABLISHED] = sums->tcp_established;
+    v[TREE_TCP_LISTENING] = sums->tcp_listening;
+    uint64_t known = BIT(TREE_PROCESSES) | BIT(TREE_THREADS) | BIT(TREE_RSS);
+    known |= (sums->known & BIT(PROCESS_PSS)) != 0 ? BIT(TREE_PSS) : 0;
+    known |= (sums->known & BIT(PROCESS_SWAP)) != 0 ? BIT(TREE_SWAP) : 0;
+    known |= (sums->known & BIT(PROCESS_FDS)) != 0 ? BIT(TREE_FDS) : 0;
+    if ((sums->known & BIT(PROCESS_TCP_ESTABLISHED)) != 0)
+        known |= BIT(TREE_TCP_ESTABLISHED) | BIT(TREE_TCP_LISTENING);
+    uint32_t groups = 1u << TREE_GROUP_SUMS;
+    struct rusage usage;
+    if (s->reaps && getrusage(RUSAGE_CHILDREN, &usage) == 0) {
+        v[TREE_REAPED_USER] = timeval_ns(usage.ru_utime);
+        v[TREE_REAPED_SYSTEM] = timeval_ns(usage.ru_stime);
+        known |= BIT(TREE_REAPED_USER) | BIT(TREE_REAPED_SYSTEM);
+        groups |= 1u << TREE_GROUP_REAPED;
+    }
+    s->sink.put(s->sink.user, s->tree, ENTITY_TREE, groups, false, v, known);
+}
+
+static void put_recorder(struct sampler *s)
+{
+    uint64_t value[RECORDER_METRICS] = {0}, statm[STATM_FIELDS];
+    uint64_t known = BIT(RECORDER_CPU) | BIT(RECORDER_BYTES_WRITTEN);
+    char text[128];
+    uint32_t valid = 0;
+    value[RECORDER_CPU] = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    value[RECORDER_BYTES_WRITTEN] = s->sink.bytes_written(s->sink.user);
+    ssize_t n = source_read_kept(s->statm_fd, text, sizeof text);
+    if (n > 0 && proc_statm_parse(&s->root, text, (size_t)n, statm, &valid) == 0 &&
+        (valid & 1u << STATM_RSS) != 0) {
+        value[RECORDER_RSS] = statm[STATM_RSS];
+        known |= BIT(RECORDER_RSS);
+    }
+    s->sink.put(s->sink.user, s->recorder, ENTITY_RECORDER, 1, false, value, known);
+}
+
+/* Results of slow looks become part of this tick; what ended meanwhile is freed. */
+static void take_details(struct sampler *s)
+{
+    if (s->detail == NULL)
+        return;
+    for (struct process *p = detail_take(s->detail), *next; p != NULL; p = next) {
+        next = p->next_detail;
+        p->detail_ready = true;
+        if (p->in_limbo)
+            sampler_drop(s, p);
+    }
+}
+
+/* A process that ended since the last tick: its final values are put, then it is dropped. */
+static void put_final(struct sampler *s, struct process *p)
+{
+    if (p->final_groups != 0 && p->handle != NULL)
+        s->sink.put(s->sink.user, p->handle, ENTITY_PROCESS, p->final_groups, false, p->value,
+                    p->known);
+}
+
+static void sample_processes(struct sampler *s, struct sums *sums)
+{
+    s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
+    s->ran = 0;
+    size_t kept = 0, oldest_kept = s->oldest_kept;
+    for (size_t i = 0; i < s->count; i++) {
+        struct process *p = s->list[i];
+        if (!p->ended && !process_sample(s, p))
+            sampler_end(s, p, -1, NULL);
+        if (!p->ended) {
+            sums_add(sums, p);
+            s->list[kept++] = p;
+            continue;
+        }
+        put_final(s, p);
+        sampler_drop(s, p);
+        oldest_kept -= i < s->oldest_kept;
+    }
+    s->count = kept;
+    s->oldest_kept = oldest_kept;
+    s->alive = sums->processes;
+    s->ran_before = s->ran;
+}
+
+static void record_late(struct sampler *s, uint64_t late_ns, uint64_t skipped)
+{
+    struct record r = {.type = RECORD_LATE,
+                       .late = {.time_ns = s->now_ns, .late_ns = late_ns, .skipped = skipped}};
+    s->sink.record(s->sink.user, &r);
+}
+
+static bool due(uint64_t *at_ns, uint64_t now_ns, uint64_t every_ns)
+{
+    if (now_ns < *at_ns)
+        return false;
+    *at_ns = now_ns + every_ns - every_ns / 16; /* ticks jitter: never skip to the one after */
+    return true;
+}
+
+static void tell(struct sampler *s)
+{
+    missing_tell(&s->missing, &s->sink);
+    if (s->follow == NULL)
+        return;
+    struct follow_receipt receipt;
+    s->mechanism->receipt(s->follow, &receipt);
+    if (receipt.pids_given_out != s->pids_told)
+        sink_fact_number(&s->sink, "pids_given_out", receipt.pids_given_out);
+    s->pids_told = receipt.pids_given_out;
+}
+
+void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t skipped)
+{
+    s->now_ns = now_ns;
+    s->tick++;
+    s->sink.tick(s->sink.user, now_ns);
+    if (skipped > 0 || late_ns > s->interval_ns / 2)
+        record_late(s, late_ns, skipped);
+    if (s->follow != NULL)
+        s->mechanism->poll(s->follow, now_ns);
+    take_details(s);
+    struct sums sums = {0};
+    if (s->processes) {
+        sample_processes(s, &sums);
+        put_tree(s, &sums);
+    }
+    if (due(&s->machine_ns, now_ns, MACHINE_EVERY_NS))
+        machine_sample(s->machine, now_ns, due(&s->machine_all_ns, now_ns, MACHINE_ALL_EVERY_NS),
+                       &s->missing);
+    if (due(&s->recorder_ns, now_ns, NS_PER_S))
+        put_recorder(s);
+    if (due(&s->told_ns, now_ns, TELL_EVERY_NS))
+        tell(s);
+    s->sink.tick_end(s->sink.user);
+}
+
+/* ---- our own children ---- */
+
+void sampler_before_reap(struct sampler *s, pid_t pid)
+{
+    struct process *p = process_of(s, pid);
+    if (p == NULL) {
+        struct follow_birth birth = {.pid = pid, .forked = true};
+        struct process_files files;
+        if (process_files_open(&s->root, pid, false, &files) != 0)
+            return;
+        int r = proc_stat_read(&s->root, &files, &birth.stat);
+        process_files_close(&files);
+        if (r != 0 || (p = sampler_admit(s, &birth)) == NULL)
+            return;
+    }
+    s->now_ns = clock_mono_ns();
+    process_sample_final(s, p);
+}
+
+void sampler_reaped(struct sampler *s, pid_t pid, int status, const struct rusage *usage)
+{
+    struct process *p = process_of(s, pid);
+    if (p == NULL)
+        return;
+    s->alive -= s->alive > 0 && !p->ended;
+    sampler_end(s, p, status, usage);
+}
+
+size_t sampler_alive(const struct sampler *s)
+{
+    return s->alive;
+}
+
+bool sampler_has(const struct sampler *s, pid_t pid)
+{
+    return process_of(s, pid) != NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static void *entity_new(struct sampler *s, unsigned kind)
+{
+    struct record r = {
+        .type = RECORD_ENTITY,
+        .entity = {.entity = s->next_entity, .kind = kind, .time_ns = clock_mono_ns()}};
+    s->sink.record(s->sink.user, &r);
+    return s->sink.add(s->sink.user, s->next_entity++, kind);
+}
+
+int sampler_new(const struct sampler_config *config, struct sampler **ret)
+{
+    struct sampler *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return -ENOMEM;
+    s->root = *config->root;
+    s->facts = config->facts;
+    s->sink = *config->sink;
+    s->interval_ns = config->interval_ns;
+    s->recorder_pid = config->recorder_pid;
+    s->reaps = config->reaps;
+    s->processes = config->processes;
+    s->descriptors = config->descriptors;
+    s->next_entity = 1;
+    s->statm_fd = openat(s->root.proc_fd, "self/statm", O_RDONLY | O_CLOEXEC);
+    int r = machine_sampler_new(&s->root, &s->sink, &s->next_entity, &s->machine);
+    if (r == 0 && s->processes)
+        r = detail_new(&s->root, s->facts, &s->detail);
+    s->tree = s->processes ? entity_new(s, ENTITY_TREE) : NULL;
+    s->recorder = entity_new(s, ENTITY_RECORDER);
+    if (r == 0 && ((s->processes && s->tree == NULL) || s->recorder == NULL))
+        r = -ENOMEM;
+    if (r != 0) {
+        sampler_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void sampler_free(struct sampler *s)
+{
+    if (s == NULL)
+        return;
+    if (s->follow != NULL)
+        s->mechanism->close(s->follow);
+    for (struct process *p = detail_free(s->detail), *next; p != NULL; p = next) {
+        next = p->next_detail;
+        if (p->in_limbo)
+            sampler_drop(s, p);
+    }
+    for (size_t i = 0; i < s->count; i++)
+        sampler_drop(s, s->list[i]);
+    machine_sampler_free(s->machine);
+    map_done(&s->by_pid);
+    buffer_done(&s->argv);
+    buffer_done(&s->exe);
+    buffer_done(&s->cwd);
+    free(s->list);
+    if (s->statm_fd >= 0)
+        close(s->statm_fd);
+    free(s);
+}
+
+void sampler_finish(struct sampler *s)
+{
+    struct rusage usage;
+    tell(s);
+    sink_fact_number(&s->sink, "processes_seen", s->seen);
+    if (s->reaps && getrusage(RUSAGE_CHILDREN, &usage) == 0) {
+        sink_fact_number(&s->sink, "reaped_user_ns", timeval_ns(usage.ru_utime));
+        sink_fact_number(&s->sink, "reaped_system_ns", timeval_ns(usage.ru_stime));
+    }
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        sink_fact_number(&s->sink, "recorder_peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
+    sink_fact_number(&s->sink, "recorder_cpu_ns", clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+}

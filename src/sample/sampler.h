@@ -1,0 +1,71 @@
+/*
+ * The sampler: each tick it reads what is due of every recorded process and hands it to a sink.
+ *
+ * What is read when, per process:
+ *   each tick     the CPU clock. Where it stands still the process did not run: nothing else is read
+ *   when it ran   memory, stat and I/O: all while at most SAMPLER_FEW_RAN processes ran in the tick
+ *                 before; with more, stat and (memory + I/O) by turns
+ *   each second   resident memory of those that did not run: others can take pages from them;
+ *                 of those that ran status, context switches, descriptors (with few: each tick)
+ *   slow schedule PSS, TCP, the threads' processors (detail.h)
+ * With intervals of a second and more everything but the slow schedule is read each tick.
+ *
+ * One thread, and the detail thread it owns. Memory: about 1.5 KB a process, its kept descriptors
+ * (6, some 4 KB each in the kernel) and the process's texts while a birth is recorded.
+ */
+#ifndef TACHO_SAMPLE_SAMPLER_H
+#define TACHO_SAMPLE_SAMPLER_H
+
+#include <sys/resource.h>
+
+#include "follow/follow.h"
+#include "sample/sink.h"
+#include "source/host.h"
+
+#define SAMPLER_FEW_RAN 32
+
+struct sampler;
+
+struct sampler_config {
+    const struct source_root *root;
+    const struct host_facts *facts; /* outlives the sampler */
+    const struct sample_sink *sink; /* copied */
+    uint64_t interval_ns;
+    pid_t recorder_pid;
+    bool reaps;           /* descendants end as our children: RUSAGE_CHILDREN counts them */
+    bool processes;       /* false: the machine alone */
+    uint64_t descriptors; /* how many kept ones are affordable */
+};
+
+/* 0 or -errno. */
+int sampler_new(const struct sampler_config *config, struct sampler **ret);
+void sampler_free(struct sampler *sampler);
+
+/* What a follow mechanism reports to: give it as its sink. */
+struct follow_sink sampler_follow_sink(struct sampler *sampler);
+
+/* Follows with `mechanism` from now on. 0 or what its `open` said. */
+int sampler_follow(struct sampler *sampler, const struct follow_mechanism *mechanism,
+                   const struct follow_config *config);
+
+/* One tick. `late_ns` and `skipped` are recorded when a tick did not come when it should. */
+void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, uint64_t skipped);
+
+/*
+ * A child of ours is a zombie and about to be waited for: takes its final values while they can be
+ * read. Then, with what wait4 said, its end. A child never seen before is recorded as born and
+ * ended.
+ */
+void sampler_before_reap(struct sampler *sampler, pid_t pid);
+void sampler_reaped(struct sampler *sampler, pid_t pid, int status, const struct rusage *usage);
+
+/* Processes alive as far as is known. Zombies of other parents count until they are gone. */
+size_t sampler_alive(const struct sampler *sampler);
+
+/* Whether a process of that pid is recorded and has not ended. */
+bool sampler_has(const struct sampler *sampler, pid_t pid);
+
+/* Records what is only known at the end: facts on following and on the recorder. */
+void sampler_finish(struct sampler *sampler);
+
+#endif

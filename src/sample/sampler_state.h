@@ -1,0 +1,61 @@
+/* What the files of the sampler share. Not for other folders. */
+#ifndef TACHO_SAMPLE_SAMPLER_STATE_H
+#define TACHO_SAMPLE_SAMPLER_STATE_H
+
+#include "base/buffer.h"
+#include "base/map.h"
+#include "sample/detail.h"
+#include "sample/machine_sampler.h"
+#include "sample/missing.h"
+#include "sample/sampler.h"
+
+struct sampler {
+    struct source_root root;
+    const struct host_facts *facts;
+    struct sample_sink sink;
+    uint64_t interval_ns;
+    pid_t recorder_pid;
+    bool reaps, processes;
+
+    const struct follow_mechanism *mechanism;
+    struct follow *follow;
+    struct map by_pid;     /* pid -> struct process, those that have not ended */
+    struct process **list; /* in order of entity */
+    size_t count, cap;
+    size_t alive; /* not ended, no zombies, at the last tick or birth */
+    uint32_t next_entity;
+    uint64_t seen; /* processes, ever */
+
+    uint64_t now_ns, tick;
+    size_t ran_before, ran;   /* processes that ran, in the last tick and in this one */
+    size_t asked;             /* slow looks asked for in this tick */
+    size_t descriptors, kept; /* affordable, and kept at most by now */
+    size_t oldest_kept;       /* place in `list` from where on descriptors may still be kept */
+
+    struct detail *detail;
+    struct machine_sampler *machine;
+    uint64_t pids_told;
+    uint64_t machine_ns, machine_all_ns, told_ns, recorder_ns;
+    struct missing missing;
+    void *tree, *recorder;
+    uint64_t tree_value[TREE_METRICS], tree_known;
+    int statm_fd; /* of the recorder itself */
+    struct buffer argv, exe, cwd;
+};
+
+/* births.c: how processes enter and leave. */
+struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth);
+void sampler_end(struct sampler *s, struct process *p, int status, const struct rusage *usage);
+void sampler_drop(struct sampler *s, struct process *p);
+void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat);
+void sampler_make_room(struct sampler *s);
+
+/*
+ * process_sample.c: reads what is due of one process and puts it. False when the process is gone:
+ * nothing was put, and the caller ends it.
+ */
+bool process_sample(struct sampler *s, struct process *p);
+/* Brings the values of a zombie up to date for the tick after it was reaped. */
+void process_sample_final(struct sampler *s, struct process *p);
+
+#endif
