@@ -1,0 +1,107 @@
+/* What an open recording is made of; for the files of read/ only. */
+#ifndef TACHO_READ_OPENED_H
+#define TACHO_READ_OPENED_H
+
+#include <tacho/recording.h>
+
+#include "base/map.h"
+#include "format/block.h"
+#include "format/metric.h"
+#include "format/record.h"
+#include "read/chunks.h"
+#include "read/texts.h"
+
+#define KINDS_MAX 32       /* of which samples are read: a walk's kinds are 32 bits */
+#define FACTS_MAX 1024     /* keys; what comes after is left out */
+#define MISSING_MAX 256    /* causes */
+#define WINDOW_BYTES 65536 /* of the file, read at once */
+#define NOTHING_LOST UINT64_MAX
+
+/* Where the payload of a sample block lies. */
+struct block_entry {
+    uint64_t offset, first_ns, last_ns;
+    uint32_t raw_bytes, stored_bytes, payload_crc;
+    uint8_t codec;
+    bool keyframe;
+    bool orphan;  /* a block between it and its keyframe is missing */
+    bool counted; /* in salvage.undecodable_blocks */
+};
+
+/* Blocks of one type follow on one another: each but a keyframe needs the one before it. */
+enum stream_name { STREAM_OVERVIEW, STREAM_PROCESSES, STREAMS };
+
+struct process_entry {
+    struct tacho_process process;
+    uint64_t start_boot_ns;
+};
+
+struct entity_entry {
+    struct tacho_entity entity;
+    uint32_t process; /* its place among the processes + 1, or 0 */
+};
+
+struct fact {
+    const char *key, *text; /* text: NULL for numbers */
+    size_t bytes;
+    uint64_t number;
+};
+
+struct kind_metrics {
+    unsigned count;
+    uint64_t defined;
+    uint64_t of_group[GROUPS_MAX];
+    struct tacho_metric metric[METRICS_MAX];
+};
+
+/* Sequence numbers as far as they were seen, and which streams lost a block since their last. */
+struct sequence {
+    bool any;
+    uint64_t last, missing;
+    bool broken[STREAMS];
+};
+
+struct tacho_recording {
+    int fd;
+    char *path; /* for messages; NULL when it was opened by descriptor */
+    struct allowance allowance;
+    struct texts texts;
+
+    /* salvage.c */
+    uint64_t next; /* after the last valid block */
+    int failed;
+    uint64_t first_lost;   /* NOTHING_LOST */
+    uint64_t reread_bytes; /* of blocks that proved corrupt */
+    struct sequence sequence;
+    struct tacho_salvage salvage;
+    struct tacho_block_count blocks[TACHO_BLOCK_TYPES];
+    struct chunks stream[STREAMS]; /* of struct block_entry */
+    uint64_t first_ns, last_ns;
+    uint64_t window_offset;
+    size_t window_bytes;
+    uint8_t *window;
+
+    /* journal_read.c */
+    uint32_t scatter; /* odd; makes the map's layout the file's no longer to choose */
+    struct map by_id; /* entity id * scatter -> place among the entities */
+    struct chunks entities, processes, happenings, anchors;
+    uint32_t first_of_kind[KINDS_MAX];
+    size_t facts, causes;
+    struct fact *fact;
+    uint32_t *fact_hash;
+    struct tacho_missing *missing;
+    struct kind_metrics *kind[KINDS_MAX];
+};
+
+/* Fills in `error` (may be NULL) with the recording's name before the message; returns `code`. */
+__attribute__((format(printf, 5, 6))) int recording_fail(const char *path,
+                                                         struct tacho_error *error, int code,
+                                                         uint64_t offset, const char *format, ...);
+
+/* NULL where there is no such entity. */
+struct entity_entry *entity_find(const struct tacho_recording *rec, uint64_t entity);
+struct process_entry *process_find(const struct tacho_recording *rec, uint64_t entity);
+
+/* Counts a sample block that cannot be decoded, once. */
+void count_undecodable(struct tacho_recording *rec, struct block_entry *entry);
+
+#endif
