@@ -1,0 +1,348 @@
+#include "analyse/summary.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "analyse/summary_walk.h"
+#include "base/clock.h"
+
+#define BIT(metric) (UINT64_C(1) << (metric))
+
+struct process_row *summary_row_of(const struct summary *s, uint32_t entity)
+{
+    const uint64_t *row = map_get(&s->row_of, entity);
+    return row == NULL ? NULL : &s->rows[*row];
+}
+
+bool process_failed(const struct tacho_process *p)
+{
+    return (p->flags & TACHO_PROCESS_STATUS) != 0 &&
+           (WIFSIGNALED(p->wait_status) ||
+            (WIFEXITED(p->wait_status) && WEXITSTATUS(p->wait_status) != 0));
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t number_fact(const struct summary *s, const char *key, uint64_t otherwise)
+{
+    uint64_t number;
+    return tacho_fact_number(s->rec, key, &number) ? number : otherwise;
+}
+
+static bool target_is(const struct summary *s, const char *target)
+{
+    return s->target != NULL && strcmp(s->target, target) == 0;
+}
+
+/* ---- before the pass ---- */
+
+static void read_session(struct summary *s)
+{
+    s->command = tacho_fact_text(s->rec, "command", &s->command_bytes);
+    s->host = tacho_fact_text(s->rec, "hostname", NULL);
+    s->follow = tacho_fact_text(s->rec, "follow", NULL);
+    s->target = tacho_fact_text(s->rec, "target", NULL);
+    s->end_reason = tacho_fact_text(s->rec, "end_reason", NULL);
+    const char *wait = tacho_fact_text(s->rec, "wait", NULL);
+    s->waited_for_root = wait != NULL && strcmp(wait, "root") == 0;
+    s->ended = tacho_recording_salvage(s->rec)->ended;
+    s->interval_ns = number_fact(s, "interval_ns", SUMMARY_UNKNOWN);
+    s->started_ns = number_fact(s, "started_ns", tacho_first_ns(s->rec));
+    if (s->started_ns > tacho_last_ns(s->rec))
+        s->started_ns = tacho_first_ns(s->rec);
+    s->started_real_ns = number_fact(s, "started_real_ns", tacho_real_ns(s->rec, s->started_ns));
+    if (s->started_real_ns == 0)
+        s->started_real_ns = SUMMARY_UNKNOWN;
+    s->wall_ns = number_fact(s, "wall_ns", tacho_last_ns(s->rec) - s->started_ns);
+    s->root_status = number_fact(s, "root_wait_status", SUMMARY_UNKNOWN);
+    s->processors = number_fact(s, "processors", SUMMARY_UNKNOWN);
+    s->memory_total_bytes = number_fact(s, "memory_bytes", SUMMARY_UNKNOWN);
+    uint64_t interval = s->interval_ns == SUMMARY_UNKNOWN ? 0 : s->interval_ns;
+    s->cpu.peak_window_ns = interval > NS_PER_S ? interval : NS_PER_S;
+}
+
+static void forget_figures(struct summary *s)
+{
+    s->cpu.user_ns = s->cpu.system_ns = s->cpu.total_ns = SUMMARY_UNKNOWN;
+    s->cpu.mean_cores = s->cpu.peak_cores = NAN;
+    s->memory.peak_rss_bytes = s->memory.peak_pss_bytes = SUMMARY_UNKNOWN;
+    s->memory.peak_after_ns = s->memory.owner_rss_bytes = SUMMARY_UNKNOWN;
+    s->memory.owner = SUMMARY_NOBODY;
+    memset(&s->processes, 0, sizeof s->processes);
+    s->processes.total = s->processes.missed = s->processes.peak_concurrent = SUMMARY_UNKNOWN;
+    s->threads_peak = s->tcp_peak = SUMMARY_UNKNOWN;
+    s->completeness.accounted_ns = s->completeness.unaccounted_ns = SUMMARY_UNKNOWN;
+    s->recorder.cpu_ns = s->recorder.peak_rss_bytes = SUMMARY_UNKNOWN;
+    s->recorder.bytes_written = SUMMARY_UNKNOWN;
+    s->machine.busy_ns = s->machine.span_ns = s->machine.peak_used_bytes = SUMMARY_UNKNOWN;
+    s->machine.peak_cores = NAN;
+}
+
+static int make_rows(struct summary *s)
+{
+    s->row_count = tacho_process_count(s->rec);
+    s->rows = calloc(s->row_count + 1, sizeof *s->rows);
+    /* Touched only where a process was sampled. */
+    s->value_pool = calloc(s->row_count + 1, PROCESS_METRICS * sizeof *s->value_pool);
+    if (s->rows == NULL || s->value_pool == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->row_count; i++) {
+        s->rows[i].first_ns = s->rows[i].last_ns = s->rows[i].cpu_ns = SUMMARY_UNKNOWN;
+        int r = map_put(&s->row_of, tacho_process(s->rec, i)->entity, i);
+        if (r == -ENOMEM)
+            return r;
+    }
+    for (size_t i = 0; i < s->row_count; i++) {
+        struct process_row *parent = summary_row_of(s, tacho_process(s->rec, i)->parent_entity);
+        if (parent != NULL)
+            parent->has_children = true;
+    }
+    return 0;
+}
+
+/* ---- after the pass ---- */
+
+static void read_happenings(struct summary *s)
+{
+    for (size_t i = 0; i < tacho_happening_count(s->rec); i++) {
+        const struct tacho_happening *h = tacho_happening(s->rec, i);
+        if (h->type == TACHO_LATE) {
+            s->completeness.late_ticks++;
+            s->completeness.skipped_ticks = sum(s->completeness.skipped_ticks, h->b);
+        } else if (h->type == TACHO_GAP) {
+            s->completeness.gaps++;
+            if (h->a > h->time_ns)
+                s->completeness.gap_ns = sum(s->completeness.gap_ns, h->a - h->time_ns);
+        }
+    }
+}
+
+/* The kernel's final account is of the process and its reaped children: its own where it had none.
+ */
+static void use_exact(struct process_row *row, const struct tacho_process *p)
+{
+    uint64_t handed = 0;
+    if (row->value != NULL)
+        handed = sum(row->value[PROCESS_CHILDREN_USER], row->value[PROCESS_CHILDREN_SYSTEM]);
+    if ((p->flags & TACHO_PROCESS_RUSAGE) == 0 || row->has_children || handed > 0)
+        return;
+    row->cpu_ns = sum(p->exact.user_ns, p->exact.system_ns);
+    row->cpu_exact = true;
+}
+
+struct counted {
+    uint64_t own_ns, user_ns, system_ns, extra_threads, forked;
+};
+
+static void count_processes(struct summary *s, struct counted *ret)
+{
+    *ret = (struct counted){0};
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct tacho_process *p = tacho_process(s->rec, i);
+        struct process_row *row = &s->rows[i];
+        use_exact(row, p);
+        s->processes.exact += (p->flags & TACHO_PROCESS_RUSAGE) != 0;
+        s->processes.failed += process_failed(p);
+        s->processes.alive += (p->flags & TACHO_PROCESS_ENDED) == 0;
+        /* A launched root was there before following began. */
+        if ((p->flags & TACHO_PROCESS_FORKED) != 0 && (p->flags & TACHO_PROCESS_ROOT) == 0)
+            ret->forked++;
+        if (row->cpu_ns != SUMMARY_UNKNOWN)
+            ret->own_ns = sum(ret->own_ns, row->cpu_ns);
+        if (row->value == NULL)
+            continue;
+        ret->user_ns = sum(ret->user_ns, row->value[PROCESS_USER]);
+        ret->system_ns = sum(ret->system_ns, row->value[PROCESS_SYSTEM]);
+        if (row->value[PROCESS_THREADS] > 1)
+            ret->extra_threads = sum(ret->extra_threads, row->value[PROCESS_THREADS] - 1);
+    }
+    s->processes.sampled = s->row_count - s->processes.exact;
+}
+
+/* Polling knows how many pids the kernel gave out; not to whom, and threads take pids too. */
+static void bound_missed(struct summary *s, const struct counted *counted)
+{
+    uint64_t given_out;
+    if (s->follow == NULL)
+        return;
+    if (strcmp(s->follow, "poll") != 0) {
+        s->processes.missed = 0;
+    } else if (tacho_fact_number(s->rec, "pids_given_out", &given_out)) {
+        uint64_t explained = sum(counted->forked, counted->extra_threads);
+        s->processes.missed = given_out > explained ? given_out - explained : 0;
+        s->processes.missed_is_bound = s->processes.missed > 0;
+    } else {
+        return;
+    }
+    s->processes.total = sum(s->row_count, s->processes.missed);
+}
+
+static uint64_t share(uint64_t total, uint64_t part, uint64_t other)
+{
+    return (uint64_t)((double)total * ((double)part / ((double)part + (double)other)));
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static void sum_cpu(struct summary *s, const struct walked *found, const struct counted *counted)
+{
+    uint64_t user, system;
+    bool split = counted->user_ns > 0 || counted->system_ns > 0;
+    bool reaped = tacho_fact_number(s->rec, "reaped_user_ns", &user) &&
+                  tacho_fact_number(s->rec, "reaped_system_ns", &system);
+    if (reaped && s->processes.alive == 0 && s->row_count > 0) {
+        s->cpu.exact = true;
+        user = less(user, found->reaped_base_user_ns);
+        system = less(system, found->reaped_base_system_ns);
+        if (found->unpaid_ns > 0 && split) {
+            uint64_t part = share(found->unpaid_ns, counted->user_ns, counted->system_ns);
+            user = sum(user, part);
+            system = sum(system, found->unpaid_ns - part);
+        }
+        s->cpu.user_ns = user;
+        s->cpu.system_ns = system;
+        s->cpu.total_ns = sum(user, system);
+    } else if (found->any_process_sample) {
+        s->cpu.total_ns = found->tree_cpu_ns;
+        if (split) {
+            s->cpu.user_ns = share(s->cpu.total_ns, counted->user_ns, counted->system_ns);
+            s->cpu.system_ns = s->cpu.total_ns - s->cpu.user_ns;
+        }
+    }
+    if (s->cpu.total_ns == SUMMARY_UNKNOWN)
+        return;
+    uint64_t own = counted->own_ns < s->cpu.total_ns ? counted->own_ns : s->cpu.total_ns;
+    s->completeness.accounted_ns = own;
+    s->completeness.unaccounted_ns = s->cpu.total_ns - own;
+}
+
+static void rate_cpu(struct summary *s, bool any_process_sample)
+{
+    double most = s->processors == SUMMARY_UNKNOWN ? 0 : (double)s->processors;
+    timeline_finish(&s->cpu_line, most);
+    if (s->cpu.total_ns == SUMMARY_UNKNOWN)
+        return;
+    if (s->wall_ns > 0)
+        s->cpu.mean_cores = (double)s->cpu.total_ns / (double)s->wall_ns;
+    if (!any_process_sample)
+        return;
+    double peak = timeline_peak_rate(&s->cpu_line, s->cpu.peak_window_ns);
+    s->cpu.peak_cores = peak < s->cpu.mean_cores ? s->cpu.mean_cores : peak;
+}
+
+/* The largest resident set of one process while it was recorded, by samples and its peak's. */
+static uint64_t largest_rss(const struct process_row *row, const struct tacho_process *p)
+{
+    uint64_t largest = 0;
+    if (row->value == NULL)
+        return 0;
+    bool ours = (p->flags & TACHO_PROCESS_FORKED) != 0 ||
+                row->value[PROCESS_PEAK_RSS] > row->first_peak_rss_bytes;
+    if (ours && (row->known & BIT(PROCESS_PEAK_RSS)) != 0)
+        largest = row->value[PROCESS_PEAK_RSS];
+    if ((row->known & BIT(PROCESS_RSS)) != 0 && row->value[PROCESS_RSS] > largest)
+        largest = row->value[PROCESS_RSS];
+    return largest;
+}
+
+static void find_memory_peak(struct summary *s, const struct walked *found)
+{
+    uint64_t largest = 0, exact = 0;
+    size_t owner = SUMMARY_NOBODY, exact_owner = SUMMARY_NOBODY;
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct tacho_process *p = tacho_process(s->rec, i);
+        uint64_t peak = largest_rss(&s->rows[i], p);
+        if (peak > largest) {
+            largest = peak;
+            owner = i;
+        }
+        /* Of equal ones the later is the deeper: an account includes reaped children's peaks. */
+        if ((p->flags & TACHO_PROCESS_RUSAGE) != 0 && p->exact.peak_rss_bytes >= exact &&
+            p->exact.peak_rss_bytes > 0) {
+            exact = p->exact.peak_rss_bytes;
+            exact_owner = i;
+        }
+    }
+    if (exact > largest) {
+        largest = exact;
+        /* Somebody below it may have had the peak, and who is not known. */
+        owner = s->rows[exact_owner].has_children ? owner : exact_owner;
+        if (owner == SUMMARY_NOBODY)
+            owner = exact_owner;
+    }
+    uint64_t sampled = found->sampled_peak_rss_bytes;
+    if (sampled != SUMMARY_UNKNOWN && sampled >= largest) {
+        s->memory.peak_rss_bytes = sampled;
+        s->memory.peak_after_ns = less(found->sampled_peak_ns, s->started_ns);
+        s->memory.owner = found->sampled_owner;
+        s->memory.owner_rss_bytes =
+            s->memory.owner == SUMMARY_NOBODY ? SUMMARY_UNKNOWN : found->sampled_owner_rss_bytes;
+    } else if (largest > 0) {
+        s->memory.peak_rss_bytes = largest;
+        s->memory.peak_from_kernel = true;
+        s->memory.owner = owner;
+        s->memory.owner_rss_bytes = largest;
+    }
+}
+
+static void finish(struct summary *s, const struct walked *found)
+{
+    struct counted counted;
+    read_happenings(s);
+    count_processes(s, &counted);
+    if (!target_is(s, "machine"))
+        bound_missed(s, &counted);
+    sum_cpu(s, found, &counted);
+    rate_cpu(s, found->any_process_sample);
+    find_memory_peak(s, found);
+    for (unsigned i = 0; i < SUMMARY_IOS; i++)
+        if ((found->io_mask >> (i + 1) & 1) == 0) /* after the CPU's column */
+            s->io[i] = SUMMARY_UNKNOWN;
+    s->recorder.cpu_ns = number_fact(s, "recorder_cpu_ns", s->recorder.cpu_ns);
+    s->recorder.peak_rss_bytes =
+        number_fact(s, "recorder_peak_rss_bytes", s->recorder.peak_rss_bytes);
+    s->recorder.bytes_written = tacho_recording_salvage(s->rec)->file_bytes;
+    if (s->root_status == SUMMARY_UNKNOWN && target_is(s, "launch"))
+        for (size_t i = 0; i < s->row_count && s->root_status == SUMMARY_UNKNOWN; i++) {
+            const struct tacho_process *p = tacho_process(s->rec, i);
+            if ((p->flags & TACHO_PROCESS_ROOT) != 0 && (p->flags & TACHO_PROCESS_STATUS) != 0)
+                s->root_status = (uint64_t)p->wait_status;
+        }
+}
+
+int summary_make(struct tacho_recording *rec, struct summary *ret)
+{
+    struct summary s = {.rec = rec};
+    struct walked found;
+    read_session(&s);
+    forget_figures(&s);
+    int r = make_rows(&s);
+    if (r == 0)
+        r = summary_walk(&s, &found);
+    if (r == 0) {
+        finish(&s, &found);
+        *ret = s;
+    } else {
+        summary_done(&s);
+    }
+    return r;
+}
+
+void summary_done(struct summary *s)
+{
+    free(s->rows);
+    free(s->value_pool);
+    map_done(&s->row_of);
+    timeline_done(&s->cpu_line);
+    gauge_line_done(&s->rss_line);
+    *s = (struct summary){0};
+}

@@ -1,0 +1,119 @@
+/*
+ * A recording in figures: what the whole cost, and what each process did. Made in one pass over the
+ * samples of processes, the tree, the recorder and the machine (about 0.2 s per million samples);
+ * memory is 56 bytes a process, 300 more for each that was sampled, and up to 24 MB for time lines.
+ *
+ * Unknown is SUMMARY_UNKNOWN, or NAN where a figure is a double: never 0.
+ */
+#ifndef TACHO_ANALYSE_SUMMARY_H
+#define TACHO_ANALYSE_SUMMARY_H
+
+#include <tacho/recording.h>
+
+#include "analyse/timeline.h"
+#include "base/map.h"
+#include "format/metric.h"
+
+#define SUMMARY_UNKNOWN UINT64_MAX
+#define SUMMARY_NOBODY SIZE_MAX
+
+/* What is known of one process, in the order of tacho_process(). */
+struct process_row {
+    uint64_t first_ns, last_ns;    /* of its samples; UNKNOWN: it was never sampled */
+    uint64_t cpu_ns;               /* its own, without children, while it was recorded; UNKNOWN */
+    bool cpu_exact;                /* from the kernel's final account, not from the last sample */
+    bool has_children;             /* that were recorded */
+    uint64_t first_peak_rss_bytes; /* the kernel's peak when it was first sampled */
+    uint64_t known;                /* bit m: value[m] is valid */
+    uint64_t
+        *value; /* by enum process_metric: the last of a counter, the largest of a gauge; NULL */
+};
+
+enum summary_io {
+    SUMMARY_READ_CHARS,
+    SUMMARY_WRITE_CHARS,
+    SUMMARY_READ_COUNT,
+    SUMMARY_WRITE_COUNT,
+    SUMMARY_READ_BYTES,
+    SUMMARY_WRITE_BYTES,
+    SUMMARY_IOS
+};
+
+struct summary {
+    struct tacho_recording *rec; /* borrowed: the summary's texts are the recording's */
+
+    /* The session. Texts are NULL when unknown. */
+    const char *command; /* arguments, each ended by NUL */
+    size_t command_bytes;
+    const char *host, *follow, *target /* launch, attach, machine */, *end_reason;
+    bool waited_for_root;                 /* and not for all descendants */
+    bool ended;                           /* the recorder closed the recording */
+    uint64_t started_ns, started_real_ns; /* mono; since the epoch */
+    uint64_t wall_ns, interval_ns;
+    uint64_t root_status;                    /* as waitpid(2) of a launched root; UNKNOWN */
+    uint64_t processors, memory_total_bytes; /* of the machine; online */
+
+    struct {
+        uint64_t user_ns, system_ns, total_ns;
+        bool exact; /* the kernel's account of a tree that has ended; else sums of samples */
+        double mean_cores, peak_cores;
+        uint64_t peak_window_ns; /* over which the peak is a mean */
+    } cpu;
+
+    struct {
+        uint64_t peak_rss_bytes, peak_pss_bytes;
+        bool peak_from_kernel;    /* of one process; else the sampled sum of all */
+        uint64_t peak_after_ns;   /* since the start; UNKNOWN for the kernel's */
+        size_t owner;             /* row, or SUMMARY_NOBODY */
+        uint64_t owner_rss_bytes; /* at that moment */
+    } memory;
+
+    uint64_t io[SUMMARY_IOS];
+
+    struct {
+        uint64_t total, exact, sampled, missed, failed, peak_concurrent;
+        bool missed_is_bound; /* at most so many */
+        uint64_t alive;       /* not known to have ended */
+    } processes;
+    uint64_t threads_peak, tcp_peak;
+
+    struct {
+        uint64_t accounted_ns,
+            unaccounted_ns; /* CPU that is, and is not, some seen process's own */
+        uint64_t ticks, late_ticks, skipped_ticks, gaps, gap_ns;
+    } completeness;
+
+    struct {
+        uint64_t cpu_ns, peak_rss_bytes, bytes_written;
+    } recorder;
+
+    /* The machine as a whole, others' use included. */
+    struct {
+        uint64_t busy_ns, span_ns; /* processor time in use; how long was watched */
+        double peak_cores;
+        uint64_t peak_used_bytes; /* total less available memory */
+    } machine;
+
+    struct process_row *rows;
+    size_t row_count;
+    struct map row_of; /* entity -> row + 1 */
+    uint64_t *value_pool;
+
+    struct timeline cpu_line;   /* ns of CPU, of the tree or, without one, of the machine */
+    struct gauge_line rss_line; /* bytes, likewise */
+};
+
+/*
+ * 0, -ENOMEM, or -EIO. What cannot be decoded is left out and counted in tacho_recording_salvage.
+ * `rec` must outlive the summary.
+ */
+int summary_make(struct tacho_recording *rec, struct summary *ret);
+void summary_done(struct summary *summary);
+
+/* The row of an entity, NULL for none. */
+struct process_row *summary_row_of(const struct summary *summary, uint32_t entity);
+
+/* Whether a process is known to have failed: an exit code other than 0, or a signal. */
+bool process_failed(const struct tacho_process *process);
+
+#endif

@@ -1,0 +1,20 @@
+#include "export/export_format.h"
+
+#include <string.h>
+
+static const struct export_format *const formats[] = {&export_csv, &export_tsv, &export_jsonl};
+
+#define FORMATS (sizeof formats / sizeof formats[0])
+
+const struct export_format *export_format_find(const char *name)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+const char *export_format_name(size_t i)
+{
+    return i < FORMATS ? formats[i]->name : NULL;
+}

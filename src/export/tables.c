@@ -1,0 +1,129 @@
+#include "export/tables.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/export_table.h"
+
+static const struct export_table *const tables[] = {&table_samples, &table_processes,
+                                                    &table_machine};
+
+#define TABLES (sizeof tables / sizeof tables[0])
+
+const struct export_table *export_table_find(const char *name)
+{
+    for (size_t i = 0; i < TABLES; i++)
+        if (strcmp(tables[i]->name, name) == 0)
+            return tables[i];
+    return NULL;
+}
+
+const char *export_table_name(size_t i)
+{
+    return i < TABLES ? tables[i]->name : NULL;
+}
+
+void export_table_fields(const struct export_table *table, const struct tacho_recording *rec,
+                         struct field_list *ret)
+{
+    ret->n = 0;
+    table->fields(rec, ret);
+}
+
+/* Elapsed time needs no wall clock; the others would give a table without moments. */
+static int check_clock(const struct export *export, struct tacho_error *error)
+{
+    if (export->options.time == MOMENT_ELAPSED || tacho_real_ns(export->rec, export->start_ns) != 0)
+        return 0;
+    if (error != NULL) {
+        *error = (struct tacho_error){.code = -ENODATA};
+        snprintf(error->message, sizeof error->message,
+                 "the recording has no wall clock; --time elapsed needs none");
+    }
+    return -ENODATA;
+}
+
+int export_open(struct tacho_recording *rec, const struct export_options *options,
+                struct export **ret, struct tacho_error *error)
+{
+    int r = -ENOMEM;
+    struct field_list *fields = malloc(sizeof *fields);
+    struct export *export = calloc(1, sizeof *export);
+    if (fields == NULL || export == NULL)
+        goto fail;
+    export->rec = rec;
+    export->options = *options;
+    if (export->options.table == NULL)
+        export->options.table = &table_samples;
+    if (!tacho_fact_number(rec, "started_ns", &export->start_ns))
+        export->start_ns = tacho_first_ns(rec);
+    export_table_fields(export->options.table, rec, fields);
+    r = field_choice_parse(fields, options->fields, &export->choice, error);
+    if (r == 0)
+        r = check_clock(export, error);
+    if (r < 0)
+        goto fail;
+    free(fields);
+    *ret = export;
+    return 0;
+fail:
+    free(fields);
+    free(export);
+    return r;
+}
+
+int export_run(struct export *export, drain_write write, void *context)
+{
+    export->drain.write = write;
+    export->drain.context = context;
+    int r = export->options.table->run(export);
+    if (r == -EIO && !export->drain.refused)
+        (void)drain_flush(&export->drain); /* whole rows up to where reading ended */
+    return r;
+}
+
+uint64_t export_rows(const struct export *export)
+{
+    return export->drain.rows;
+}
+
+bool export_write_failed(const struct export *export)
+{
+    return export->drain.refused;
+}
+
+void export_free(struct export *export)
+{
+    if (export == NULL)
+        return;
+    buffer_done(&export->drain.buffer);
+    free(export);
+}
+
+struct cell export_moment(const struct export *export, uint64_t mono_ns)
+{
+    uint64_t real_ns =
+        export->options.time == MOMENT_ELAPSED ? 0 : tacho_real_ns(export->rec, mono_ns);
+    return moment_cell(export->options.time, export->start_ns, mono_ns, real_ns);
+}
+
+int export_begin(struct export *export)
+{
+    export->options.format->begin(&export->drain.buffer, export->choice.columns, export->choice.n);
+    return export->drain.buffer.failed ? -ENOMEM : 0;
+}
+
+int export_row(struct export *export, const struct cell *cells)
+{
+    export->options.format->row(&export->drain.buffer, export->choice.columns, cells,
+                                export->choice.n);
+    return drain_row(&export->drain);
+}
+
+int export_end(struct export *export)
+{
+    export->options.format->end(&export->drain.buffer);
+    return drain_flush(&export->drain);
+}
