@@ -3,7 +3,6 @@
  * N that each run a little every 50 ms, so that between two ticks of 100 ms every one of them ran.
  * Prints "ready" once all are there; ends when standard input does.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

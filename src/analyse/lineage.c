@@ -124,6 +124,8 @@ void lineage_end(struct lineage *h, uint32_t entity)
 
 /* ---- ends ---- */
 
+#define HEIRS_MAX 1000 /* one after another: only hostile recordings have rings of them */
+
 static void count_credit(const struct lineage *h, const struct node *node,
                          const struct credit *credit)
 {
@@ -168,8 +170,10 @@ static struct node *heir_of(struct lineage *h, const struct node *ghost)
 static void place_debt(struct lineage *h, uint32_t i, struct node *payer, bool doubtful)
 {
     struct debt *d = &h->debts[i];
-    for (; payer != NULL && payer->ghost; payer = heir_of(h, payer), doubtful = true)
+    for (unsigned hops = 0; payer != NULL && payer->ghost; hops++, doubtful = true) {
         debt_pay(d, payer);
+        payer = hops < HEIRS_MAX ? heir_of(h, payer) : NULL;
+    }
     if (payer != NULL)
         forgive_io(payer, d);
     if (payer == NULL || debt_empty(d)) {

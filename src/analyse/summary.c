@@ -6,10 +6,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "analyse/programs.h"
 #include "analyse/summary_walk.h"
 #include "base/clock.h"
-
-#define BIT(metric) (UINT64_C(1) << (metric))
 
 struct process_row *summary_row_of(const struct summary *s, uint32_t entity)
 {
@@ -239,29 +238,14 @@ static void rate_cpu(struct summary *s, bool any_process_sample)
     s->cpu.peak_cores = peak < s->cpu.mean_cores ? s->cpu.mean_cores : peak;
 }
 
-/* The largest resident set of one process while it was recorded, by samples and its peak's. */
-static uint64_t largest_rss(const struct process_row *row, const struct tacho_process *p)
-{
-    uint64_t largest = 0;
-    if (row->value == NULL)
-        return 0;
-    bool ours = (p->flags & TACHO_PROCESS_FORKED) != 0 ||
-                row->value[PROCESS_PEAK_RSS] > row->first_peak_rss_bytes;
-    if (ours && (row->known & BIT(PROCESS_PEAK_RSS)) != 0)
-        largest = row->value[PROCESS_PEAK_RSS];
-    if ((row->known & BIT(PROCESS_RSS)) != 0 && row->value[PROCESS_RSS] > largest)
-        largest = row->value[PROCESS_RSS];
-    return largest;
-}
-
 static void find_memory_peak(struct summary *s, const struct walked *found)
 {
     uint64_t largest = 0, exact = 0;
     size_t owner = SUMMARY_NOBODY, exact_owner = SUMMARY_NOBODY;
     for (size_t i = 0; i < s->row_count; i++) {
         const struct tacho_process *p = tacho_process(s->rec, i);
-        uint64_t peak = largest_rss(&s->rows[i], p);
-        if (peak > largest) {
+        uint64_t peak = process_largest_rss(s, i);
+        if (peak != SUMMARY_UNKNOWN && peak > largest) {
             largest = peak;
             owner = i;
         }

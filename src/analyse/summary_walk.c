@@ -34,6 +34,10 @@ struct pass {
 
     /* The sum of RSS in this tick, and the largest part of it. */
     uint64_t tree_rss, sum_rss, largest_rss;
+    /* And of PSS, with the RSS of those whose PSS is not known. */
+    uint64_t sum_pss, uncovered_rss;
+    bool any_pss;
+    uint64_t pss_bound; /* the largest that the true sum can have been */
     size_t largest;
 
     bool reaped_known;
@@ -128,6 +132,10 @@ static void finish_tick(struct pass *pass)
 {
     if (!pass->in_tick)
         return;
+    if (pass->any_pss)
+        keep_largest(&pass->s->memory.peak_pss_bytes, pass->sum_pss);
+    uint64_t bound = sum(pass->sum_pss, pass->uncovered_rss);
+    pass->pss_bound = pass->pss_bound > bound ? pass->pss_bound : bound;
     uint64_t rss = pass->tree_rss != SUMMARY_UNKNOWN ? pass->tree_rss : pass->sum_rss;
     if (rss == SUMMARY_UNKNOWN)
         return;
@@ -148,7 +156,8 @@ static int begin_tick(struct pass *pass, uint64_t time_ns)
     pass->tick_ns = time_ns;
     pass->tree_rss = pass->sum_rss = SUMMARY_UNKNOWN;
     pass->largest = SUMMARY_NOBODY;
-    pass->largest_rss = 0;
+    pass->largest_rss = pass->sum_pss = pass->uncovered_rss = 0;
+    pass->any_pss = false;
     int r = lineage_tick(pass->lineage, time_ns);
     return r != 0 ? r : catch_up(pass, time_ns);
 }
@@ -162,8 +171,6 @@ static void take_tree(struct pass *pass, const struct tacho_sample *sample)
     s->completeness.ticks++;
     if (fresh(sample, p, TREE_RSS))
         pass->tree_rss = value(sample, p, TREE_RSS);
-    if (fresh(sample, p, TREE_PSS))
-        keep_largest(&s->memory.peak_pss_bytes, value(sample, p, TREE_PSS));
     if (fresh(sample, p, TREE_PROCESSES))
         keep_largest(&s->processes.peak_concurrent, value(sample, p, TREE_PROCESSES));
     if (fresh(sample, p, TREE_THREADS))
@@ -217,6 +224,8 @@ static void take_machine_cpu(struct pass *pass, const struct tacho_sample *sampl
         double cores = (double)(now - pass->busy_ns) / (double)span;
         s->machine.busy_ns += now - pass->busy_ns;
         s->machine.span_ns += span;
+        if (s->processors != SUMMARY_UNKNOWN && cores > (double)s->processors)
+            cores = (double)s->processors; /* its counters are in kernel ticks */
         if (!(s->machine.peak_cores >= cores))
             s->machine.peak_cores = cores;
         if (pass->machine_alone)
@@ -317,6 +326,12 @@ static int take_process(struct pass *pass, const struct tacho_sample *sample)
     pass->found->any_process_sample = true;
     update_row(pass, row, i, sample);
     feed_lineage(pass, row, sample);
+    if (known(sample, &pass->process, PROCESS_PSS)) {
+        pass->sum_pss = sum(pass->sum_pss, value(sample, &pass->process, PROCESS_PSS));
+        pass->any_pss = true;
+    } else if (known(sample, &pass->process, PROCESS_RSS)) {
+        pass->uncovered_rss = sum(pass->uncovered_rss, value(sample, &pass->process, PROCESS_RSS));
+    }
     if (known(sample, &pass->process, PROCESS_RSS)) {
         uint64_t rss = value(sample, &pass->process, PROCESS_RSS);
         pass->sum_rss = pass->sum_rss == SUMMARY_UNKNOWN ? rss : sum(pass->sum_rss, rss);
@@ -403,6 +418,10 @@ static int close_lineage(struct pass *pass)
                     &(struct lineage_sample){.handed_known = true,
                                              .handed_ns = all > base ? all - base : 0});
     }
+    /* PSS is costly and comes late: a sum that lacks much of the memory says nothing. */
+    uint64_t *pss = &pass->s->memory.peak_pss_bytes;
+    if (*pss != SUMMARY_UNKNOWN && *pss < pass->pss_bound / 10 * 9)
+        *pss = SUMMARY_UNKNOWN;
     r = lineage_finish(pass->lineage);
     pass->found->unpaid_ns = lineage_unpaid_ns(pass->lineage);
     return r;

@@ -117,6 +117,13 @@ double timeline_peak_rate(const struct timeline *t, uint64_t window_ns)
            ((double)window * (double)t->bucket_ns);
 }
 
+/* Where the window around bucket `i` begins: in its middle, but where the recording begins or ends. */
+static size_t window_around(const struct timeline *t, size_t window, size_t i)
+{
+    size_t begin = i > window / 2 ? i - window / 2 : 0;
+    return begin + window <= t->count ? begin : t->count - window;
+}
+
 void timeline_cells(const struct timeline *t, uint64_t window_ns, size_t cells, double *ret)
 {
     size_t window = window_buckets(t, window_ns);
@@ -124,10 +131,10 @@ void timeline_cells(const struct timeline *t, uint64_t window_ns, size_t cells, 
         size_t first = t->count * c / cells, end = t->count * (c + 1) / cells;
         if (end <= first)
             end = first + 1;
-        size_t use = end - first < window ? end - first : window;
-        size_t from = end - first < window ? end - 1 : first;
+        size_t from = window_around(t, window, first) + window - 1;
+        size_t to = window_around(t, window, end - 1) + window - 1;
         ret[c] =
-            largest_window(t->amount, from, end - 1, use) / ((double)use * (double)t->bucket_ns);
+            largest_window(t->amount, from, to, window) / ((double)window * (double)t->bucket_ns);
     }
 }
 

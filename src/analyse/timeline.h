@@ -39,8 +39,8 @@ void timeline_finish(struct timeline *t, double capacity);
 double timeline_peak_rate(const struct timeline *t, uint64_t window_ns);
 
 /*
- * The same in `cells` equal stretches of the time, the largest rate over windows of `window_ns`
- * that end in each stretch, or the mean rate where a stretch is shorter than that.
+ * The largest rates in each of `cells` equal stretches: of windows as above around each of its
+ * moments. None is above timeline_peak_rate, and one is equal to it.
  */
 void timeline_cells(const struct timeline *t, uint64_t window_ns, size_t cells, double *ret);
 

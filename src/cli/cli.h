@@ -1,5 +1,7 @@
-/* What the commands share. Each command is one file with one function; main.c holds the table of
- * them. */
+/*
+ * What the commands share. Each command is one file with one function; main.c holds the table of
+ * them.
+ */
 #ifndef TACHO_CLI_CLI_H
 #define TACHO_CLI_CLI_H
 
@@ -16,19 +18,22 @@ int command_export(int argc, char **argv);
 int command_info(int argc, char **argv);
 
 /*
- * One line on stderr: "tacho COMMAND: MESSAGE". Control characters in it are made visible.
- * Return EXIT_FAILED and EXIT_USAGE, for `return cli_usage(…)`; cli_usage adds where to find help.
+ * One line on stderr: "tacho COMMAND: MESSAGE". Control characters in it are made visible. Return
+ * EXIT_FAILED and EXIT_USAGE, for `return cli_usage(…)`; cli_usage adds where to find help.
  */
 __attribute__((format(printf, 1, 2))) int cli_failed(const char *format, ...);
 __attribute__((format(printf, 1, 2))) int cli_usage(const char *format, ...);
 /* A line that is no failure: "tacho: MESSAGE". */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *format, ...);
 
-/* Prints a command's --help text to stdout; returns 0, or EXIT_FAILED where stdout cannot be
- * written. */
+/*
+ * Prints a command's --help text to stdout; returns 0, or EXIT_FAILED where stdout cannot be
+ * written.
+ */
 int cli_help(const char *text);
 
-/* Flushes stdout and says so where that fails (a full disk, a closed pipe is silent): exit status.
+/*
+ * Flushes stdout and says so where that fails (a full disk, a closed pipe is silent): exit status.
  */
 int cli_finish(void);
 

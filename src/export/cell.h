@@ -30,8 +30,7 @@ struct cell {
     };
 };
 
-/* A column of a table, as the head names it: letters, digits and underscores, so it needs no
- * quoting. */
+/* A column of a table, by its name: letters, digits and underscores, so it needs no quoting. */
 struct column {
     const char *name;
     uint32_t n;

@@ -1,4 +1,5 @@
-/* The way out of a table: rows gather in a buffer that the caller's function empties now and then.
+/*
+ * The way out of a table: rows gather in a buffer that the caller's function empties now and then.
  */
 #ifndef TACHO_EXPORT_DRAIN_H
 #define TACHO_EXPORT_DRAIN_H

@@ -1,5 +1,7 @@
-/* A map from entities to 64 bits, whose layout no recording can choose: ids that collide cost
- * nothing more. */
+/*
+ * A map from entities to 64 bits. Its layout is not for recordings to choose, so that none can slow
+ * it down with ids that collide.
+ */
 #ifndef TACHO_EXPORT_ENTITY_MAP_H
 #define TACHO_EXPORT_ENTITY_MAP_H
 

@@ -153,6 +153,14 @@ static const struct {
     {"letter", "letter", CELL_LETTER},
 };
 
+bool name_among(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 enum cell_type field_type_of_unit(const char *unit)
 {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)

@@ -53,6 +53,9 @@ struct field_choice {
 int field_choice_parse(const struct field_list *list, const char *names, struct field_choice *ret,
                        struct tacho_error *error);
 
+/* Whether `name` is one of the `n` names. */
+bool name_among(const char *name, const char *const *names, size_t n);
+
 /* How a metric's unit is exported. */
 enum cell_type field_type_of_unit(const char *unit);
 const char *field_unit_of(const char *unit);

@@ -31,10 +31,7 @@ static bool changes_when_idle(const char *name)
         "rss", "rss_anon", "rss_file",      "rss_shmem", "swap",   "pss",
         "uss", "swap_pss", "tcp_listening", "ppid",      "status", "tcp_established",
     };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
+    return name_among(name, names, sizeof names / sizeof names[0]);
 }
 
 static bool is_default_metric(const char *name)
@@ -42,10 +39,7 @@ static bool is_default_metric(const char *name)
     static const char *const names[] = {"status",     "num_threads", "cpu",        "user",
                                         "system",     "rss",         "vms",        "pss",
                                         "read_chars", "write_chars", "read_bytes", "write_bytes"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
+    return name_among(name, names, sizeof names / sizeof names[0]);
 }
 
 static const struct field leading[] = {

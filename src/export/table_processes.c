@@ -86,27 +86,19 @@ static const struct field rusage[] = {
     {"rusage_involuntary_ctx_switches", "count", "preemptions", FIELD_RUSAGE_INVOLUNTARY, 0, false},
 };
 
-static bool is_one_of(const char *name, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_default_metric(const char *name)
 {
     static const char *const names[] = {"cpu",         "user",       "system",      "rss",
                                         "peak_rss",    "pss",        "num_threads", "read_chars",
                                         "write_chars", "read_bytes", "write_bytes"};
-    return is_one_of(name, names, sizeof names / sizeof names[0]);
+    return name_among(name, names, sizeof names / sizeof names[0]);
 }
 
 /* What the largest value of means something. */
 static bool is_quantity(const char *unit)
 {
     static const char *const others[] = {"letter", "id", "mask"};
-    return !is_one_of(unit, others, sizeof others / sizeof others[0]);
+    return !name_among(unit, others, sizeof others / sizeof others[0]);
 }
 
 static void add_fields(struct field_list *ret, const struct field *fields, size_t n)

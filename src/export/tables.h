@@ -50,7 +50,7 @@ int export_open(struct tacho_recording *rec, const struct export_options *option
 
 /*
  * Writes the table. 0, what `write` returned, -ENOMEM, or -EIO (the recording could not be read
- * on). Once only. Some 0.3 µs a row of samples.
+ * on). Once only. About 0.5 µs a row of samples.
  */
 int export_run(struct export *export, drain_write write, void *context);
 

@@ -39,7 +39,7 @@ static inline uint64_t block_raw_limit(uint32_t stored_bytes)
 }
 
 enum block_type {
-    BLOCK_JOURNAL = 1,   /* records: facts, metrics, births, exits, … (record.h) */
+    BLOCK_JOURNAL = 1,   /* records: facts, metrics, births, exits, … (records.h) */
     BLOCK_PROCESSES = 2, /* samples of processes (samples.h) */
     BLOCK_OVERVIEW =
         3, /* samples of everything else: the tree, the recorder, the machine (samples.h) */

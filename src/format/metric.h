@@ -1,6 +1,6 @@
 /*
  * The catalogue of metrics: the one place that names what tacho measures. A recording carries its
- * own copy (record.h, metric records), so a reader needs this file only to know what a name means.
+ * own copy (records.h, metric records), so a reader needs this file only to know what a name means.
  *
  * An entity is something with series: a process, the tree of them, the recorder, the machine, one
  * processor, disk or network interface. Metrics of one kind of entity fall into groups that are

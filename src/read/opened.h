@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "format/block.h"
 #include "format/metric.h"
-#include "format/record.h"
+#include "format/records.h"
 #include "read/chunks.h"
 #include "read/texts.h"
 

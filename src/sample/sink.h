@@ -7,7 +7,7 @@
 #define TACHO_SAMPLE_SINK_H
 
 #include "format/metric.h"
-#include "format/record.h"
+#include "format/records.h"
 
 struct sample_sink {
     void *user;

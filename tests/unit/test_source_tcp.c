@@ -148,11 +148,6 @@ static void sockets_of_ipv6(void **state)
     counts_own_sockets_of(AF_INET6);
 }
 
-static void sleeper(struct child *child)
-{
-    child_step(child);
-}
-
 static void inherited_sockets_count_in_both(void **state)
 {
     needs_dump();
@@ -162,7 +157,7 @@ static void inherited_sockets_count_in_both(void **state)
         print_message("# no loopback here\n");
         skip();
     }
-    struct child *child = child_start(sleeper);
+    struct child *child = child_start(child_sleeps);
     child_wait(child);
     uint64_t own[TCP_FIELDS], childs[TCP_FIELDS];
     assert_int_equal(tcp_table_refresh(table), 0);

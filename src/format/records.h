@@ -4,8 +4,8 @@
  * (varint) and bytes. A reader skips types it does not know and ignores bytes after the fields it
  * knows, so fields are added only at the end.
  */
-#ifndef TACHO_FORMAT_RECORD_H
-#define TACHO_FORMAT_RECORD_H
+#ifndef TACHO_FORMAT_RECORDS_H
+#define TACHO_FORMAT_RECORDS_H
 
 #include "format/varint.h"
 

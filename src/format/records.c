@@ -1,4 +1,4 @@
-#include "format/record.h"
+#include "format/records.h"
 
 #include <errno.h>
 #include <stddef.h>

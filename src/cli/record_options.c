@@ -1,0 +1,164 @@
+#include "cli/record_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "export/export_format.h"
+#include "follow/follow.h"
+
+static const char help[] =
+    "usage: tacho record [options] [--] COMMAND [ARG...]\n"
+    "       tacho record [options] -p PID[,PID...]\n"
+    "       tacho record [options] -a\n"
+    "\n"
+    "Records what a command and all its descendants use, or running processes and their\n"
+    "descendants, or the machine. Exits as the command did (128+n for signal n).\n"
+    "\n"
+    "  -o, --output FILE       default ./tacho-COMMAND-YYYYmmddTHHMMSS-PID.tacho\n"
+    "      --force             replace FILE where it exists\n"
+    "  -i, --interval SECONDS  time between samples, default 0.1 (also 500ms, 2m, ...)\n"
+    "  -d, --duration SECONDS  stop recording after\n"
+    "  -p, --pid PID[,PID...]  record running processes and their descendants\n"
+    "  -a, --all               record the machine alone\n"
+    "      --wait root|tree    finished when the command has ended, or (default) when all\n"
+    "                          its descendants have\n"
+    "      --follow auto|poll  how descendants are found; auto: the best that works here\n"
+    "      --stream csv|tsv|jsonl  rows on stdout, or to -o FILE, instead of a recording\n"
+    "  -q, --quiet             say nothing but errors\n"
+    "  -h, --help              this text; more in tacho-record(1)\n"
+    "\n"
+    "  tacho record -- make -j8\n"
+    "  tacho record -i 1 -o run.tacho -p 4711\n";
+
+enum { OPTION_WAIT = 256, OPTION_FOLLOW, OPTION_STREAM, OPTION_FORCE };
+
+static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
+                                      {"interval", required_argument, NULL, 'i'},
+                                      {"duration", required_argument, NULL, 'd'},
+                                      {"pid", required_argument, NULL, 'p'},
+                                      {"all", no_argument, NULL, 'a'},
+                                      {"wait", required_argument, NULL, OPTION_WAIT},
+                                      {"follow", required_argument, NULL, OPTION_FOLLOW},
+                                      {"stream", required_argument, NULL, OPTION_STREAM},
+                                      {"force", no_argument, NULL, OPTION_FORCE},
+                                      {"quiet", no_argument, NULL, 'q'},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {0}};
+
+/* Adds the pids of "12,34". An exit status; 0 to go on. */
+static int take_pids(struct record_options *o, const char *list)
+{
+    struct text t = text_of(list, strlen(list));
+    if (o->roots == NULL)
+        o->roots = calloc(ROOTS_MAX, sizeof *o->roots);
+    if (o->roots == NULL)
+        return cli_failed("no memory");
+    for (;;) {
+        uint64_t pid;
+        if (!text_take_u64(&t, &pid) || pid == 0 || pid > INT32_MAX)
+            return cli_usage("'%s' is not a list of process ids: give numbers with commas between",
+                             list);
+        if (o->root_count == ROOTS_MAX)
+            return cli_usage("more than %d process ids", ROOTS_MAX);
+        o->roots[o->root_count++] = (pid_t)pid;
+        if (t.at == t.end)
+            return 0;
+        if (!text_take_literal(&t, ","))
+            return cli_usage("'%s' is not a list of process ids: give numbers with commas between",
+                             list);
+    }
+}
+
+static int take_interval(struct record_options *o, const char *text)
+{
+    if (!parse_duration_ns(text, &o->interval_ns) || o->interval_ns < NS_PER_MS ||
+        o->interval_ns > 3600 * NS_PER_S)
+        return cli_usage("'%s' is no interval: give seconds from 0.001 to 3600, such as 0.1 or "
+                         "500ms",
+                         text);
+    return 0;
+}
+
+static int take_choice(struct record_options *o, int option, const char *text)
+{
+    if (option == OPTION_WAIT) {
+        if (strcmp(text, "root") != 0 && strcmp(text, "tree") != 0)
+            return cli_usage("--wait takes 'root' or 'tree', not '%s'", text);
+        o->wait_root = strcmp(text, "root") == 0;
+    } else if (option == OPTION_FOLLOW) {
+        o->follow = strcmp(text, "auto") == 0 ? follow_mechanisms[0] : follow_mechanism_find(text);
+        if (o->follow == NULL)
+            return cli_usage("--follow takes 'auto' or 'poll', not '%s'", text);
+    } else {
+        o->stream = export_format_find(text);
+        if (o->stream == NULL)
+            return cli_usage("--stream takes 'csv', 'tsv' or 'jsonl', not '%s'", text);
+    }
+    return 0;
+}
+
+static int take_option(struct record_options *o, int option, const char *value)
+{
+    switch (option) {
+    case 'o': o->output = value; return 0;
+    case 'i': return take_interval(o, value);
+    case 'd':
+        if (!parse_duration_ns(value, &o->duration_ns) || o->duration_ns == 0)
+            return cli_usage("'%s' is no duration: give seconds, such as 10 or 1.5h", value);
+        return 0;
+    case 'p': return take_pids(o, value);
+    case 'a': o->target = TARGET_MACHINE; return 0;
+    case OPTION_FORCE: o->force = true; return 0;
+    case 'q': o->quiet = true; return 0;
+    case 'h': return -1;
+    case '?': return EXIT_USAGE;
+    default: return take_choice(o, option, value);
+    }
+}
+
+/* That exactly one target was named. */
+static int check_target(struct record_options *o, int argc, char **argv)
+{
+    bool command = optind < argc;
+    int named = command + (o->root_count > 0) + (o->target == TARGET_MACHINE);
+    if (named == 0)
+        return cli_usage("nothing to record: give a command, -p PID or -a");
+    if (named > 1)
+        return cli_usage("give one of a command, -p PID and -a");
+    if (command) {
+        o->target = TARGET_LAUNCH;
+        o->command = argv + optind;
+        if (o->command[0][0] == '\0')
+            return cli_usage("the command is empty");
+    } else if (o->root_count > 0) {
+        o->target = TARGET_ATTACH;
+    }
+    if (o->output != NULL && o->output[0] == '\0')
+        return cli_usage("the name of the output file is empty");
+    return 0;
+}
+
+int record_options_parse(int argc, char **argv, struct record_options *ret, int *ret_status)
+{
+    *ret = (struct record_options){.interval_ns = NS_PER_S / 10, .follow = follow_mechanisms[0]};
+    int status = 0;
+    /* '+': what follows the command is its own. */
+    for (int option; status == 0 && (option = cli_getopt(argc, argv, "+o:i:d:p:aqh", longs)) != -1;)
+        status = take_option(ret, option, optarg);
+    if (status == -1) {
+        *ret_status = cli_help(help);
+        return -1;
+    }
+    if (status == 0)
+        status = check_target(ret, argc, argv);
+    *ret_status = status;
+    return status == 0 ? 0 : -1;
+}
+
+void record_options_done(struct record_options *options)
+{
+    free(options->roots);
+}

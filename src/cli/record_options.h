@@ -1,0 +1,38 @@
+/* The options of `tacho record`. */
+#ifndef TACHO_CLI_RECORD_OPTIONS_H
+#define TACHO_CLI_RECORD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ROOTS_MAX 4096
+
+enum record_target { TARGET_LAUNCH, TARGET_ATTACH, TARGET_MACHINE };
+
+struct follow_mechanism;
+struct export_format;
+
+struct record_options {
+    enum record_target target;
+    char **command; /* TARGET_LAUNCH: NULL-terminated */
+    pid_t *roots;   /* TARGET_ATTACH */
+    size_t root_count;
+    const char *output; /* NULL: default name, or stdout for a stream */
+    uint64_t interval_ns;
+    uint64_t duration_ns; /* 0: until the end */
+    bool wait_root; /* finished with the launched command itself, not with its last descendant */
+    bool force, quiet;
+    const struct follow_mechanism *follow;
+    const struct export_format *stream; /* rows instead of a recording */
+};
+
+/*
+ * 0; -1 when all is said and `*ret_status` is the exit status (--help, or a usage error told on
+ * stderr).
+ */
+int record_options_parse(int argc, char **argv, struct record_options *ret, int *ret_status);
+void record_options_done(struct record_options *options);
+
+#endif

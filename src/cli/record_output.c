@@ -1,0 +1,151 @@
+#include "cli/record_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "config.h"
+#include "format/block.h"
+
+#define NAME_OF_COMMAND_MAX 64
+
+/* The command's name with nothing in it that a shell or a file system minds. */
+static void name_of_target(const struct record_options *o, char ret[NAME_OF_COMMAND_MAX])
+{
+    if (o->target == TARGET_MACHINE) {
+        strcpy(ret, "machine");
+    } else if (o->target == TARGET_ATTACH) {
+        snprintf(ret, NAME_OF_COMMAND_MAX, "pid%d", (int)o->roots[0]);
+    } else {
+        const char *slash = strrchr(o->command[0], '/');
+        const char *name = slash != NULL && slash[1] != '\0' ? slash + 1 : o->command[0];
+        snprintf(ret, NAME_OF_COMMAND_MAX, "%s", name);
+        for (char *c = ret; *c != '\0'; c++)
+            if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", *c) ==
+                NULL)
+                *c = '_';
+    }
+}
+
+static void default_path(const struct record_options *o, char *ret, size_t cap)
+{
+    char name[NAME_OF_COMMAND_MAX], stamp[32];
+    time_t now = time(NULL);
+    struct tm local;
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &local);
+    name_of_target(o, name);
+    snprintf(ret, cap, "./tacho-%s-%s-%d.tacho", name, stamp, (int)getpid());
+}
+
+static void absolute_of(const char *path, char ret[PATH_MAX])
+{
+    char here[PATH_MAX];
+    if (path[0] == '/')
+        snprintf(ret, PATH_MAX, "%s", path);
+    else if (getcwd(here, sizeof here) == NULL ||
+             snprintf(ret, PATH_MAX, "%s/%s", here,
+                      strncmp(path, "./", 2) == 0 ? path + 2 : path) >= PATH_MAX)
+        ret[0] = '\0';
+}
+
+static int create_failed(const char *path, int error)
+{
+    if (error == -EEXIST)
+        return cli_failed("%s exists: choose another name with -o, or --force to replace it", path);
+    return cli_failed("cannot create %s: %s", path, strerror(-error));
+}
+
+static void on_trouble(void *user, int error)
+{
+    const struct record_output *output = user;
+    if (error != 0)
+        cli_say("cannot write %s: %s; the job goes on, what follows is missing until it can be "
+                "written again",
+                output->path, strerror(-error));
+    else
+        cli_say("writing %s again", output->path);
+}
+
+static int open_stream(struct record_output *output, const struct record_options *o,
+                       uint64_t now_ns)
+{
+    int fd = STDOUT_FILENO;
+    if (o->output != NULL && strcmp(o->output, "-") != 0) {
+        int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL);
+        fd = output->stream_fd = open(output->path, flags, 0600);
+    } else {
+        output->path[0] = output->absolute[0] = '\0';
+    }
+    if (fd < 0)
+        return create_failed(output->path, -errno);
+    int r = stream_new(o->stream, o->target == TARGET_MACHINE, fd, now_ns, &output->stream);
+    if (r != 0)
+        return cli_failed("cannot begin the stream: %s", strerror(-r));
+    output->sink = stream_sink(output->stream);
+    return 0;
+}
+
+int record_output_open(struct record_output *output, const struct record_options *o,
+                       uint64_t now_ns)
+{
+    *output = (struct record_output){.stream_fd = -1};
+    if (o->output == NULL)
+        default_path(o, output->path, sizeof output->path);
+    else if (snprintf(output->path, sizeof output->path, "%s", o->output) >= PATH_MAX)
+        return cli_failed("the name of the output file is too long");
+    absolute_of(output->path, output->absolute);
+    if (o->stream != NULL)
+        return open_stream(output, o, now_ns);
+    struct recording_options options = {
+        .path = output->path,
+        .replace = o->force,
+        .interval_ns = o->interval_ns,
+#ifdef HAVE_ZSTD
+        .codec = &codec_zstd,
+#endif
+        .on_trouble = on_trouble,
+        .user = output,
+    };
+    int r = recording_create(&options, &output->recording);
+    if (r != 0)
+        return create_failed(output->path, r);
+    output->sink = recording_sink(output->recording);
+    return 0;
+}
+
+void record_output_discard(struct record_output *output)
+{
+    if (output->recording != NULL && !recording_unlinked(output->recording))
+        unlink(output->path);
+    output->discarded = true;
+}
+
+bool record_output_close(struct record_output *output)
+{
+    int r = 0;
+    if (output->recording != NULL) {
+        bool unlinked = recording_unlinked(output->recording);
+        r = recording_close(output->recording);
+        if (output->discarded)
+            r = 0;
+        else if (r != 0)
+            cli_say("%s is not complete: %s", output->path, strerror(-r));
+        else if (unlinked)
+            cli_say("%s was removed while it was written: the recording is lost", output->path);
+    } else if (output->stream != NULL) {
+        r = stream_free(output->stream);
+        if (output->stream_fd >= 0 && close(output->stream_fd) != 0 && r == 0)
+            r = -errno;
+        if (r != 0 && r != -EPIPE)
+            cli_say("cannot write the stream: %s", strerror(-r));
+    }
+    output->recording = NULL;
+    output->stream = NULL;
+    return r == 0;
+}

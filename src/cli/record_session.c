@@ -1,0 +1,407 @@
+#include "cli/record_session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/job_signals.h"
+#include "cli/launch.h"
+#include "cli/record_output.h"
+#include "config.h"
+#include "record/session_facts.h"
+#include "sample/sampler.h"
+
+#define DESCRIPTORS_RESERVED 64 /* for all but the kept files of processes */
+
+struct session {
+    const struct record_options *options;
+    struct inherited inherited;
+    struct source_root root;
+    struct host_facts facts;
+    struct record_output output;
+    struct sampler *sampler;
+    struct launch launch;
+    int signal_fd, timer_fd;
+    uint64_t started_ns, due_ns; /* when the next tick should come */
+    bool recording;              /* false once the recording is closed and only the job goes on */
+    bool root_ended, childless, asked_to_end;
+    int root_status;   /* as waitpid(2) */
+    uint64_t ended_ns; /* of what was waited for */
+    const char *end_reason;
+};
+
+static bool launched(const struct session *s)
+{
+    return s->options->target == TARGET_LAUNCH;
+}
+
+/* ---- beginning ---- */
+
+static void put_command(struct session *s)
+{
+    struct buffer text = {0};
+    for (char **arg = s->options->command; arg != NULL && *arg != NULL; arg++)
+        buffer_put(&text, *arg, strlen(*arg) + 1);
+    if (text.len > 0 && !text.failed)
+        sink_fact_bytes(&s->output.sink, "command", text.data, text.len);
+    buffer_clear(&text);
+    for (size_t i = 0; i < s->options->root_count; i++)
+        buffer_printf(&text, "%s%d", i > 0 ? " " : "", (int)s->options->roots[i]);
+    if (launched(s))
+        buffer_printf(&text, "%d", (int)s->launch.pid);
+    if (text.len > 0 && !text.failed)
+        sink_fact_bytes(&s->output.sink, "root_pids", text.data, text.len);
+    buffer_done(&text);
+}
+
+static void put_session(struct session *s)
+{
+    static const char *const targets[] = {"launch", "attach", "machine"};
+    const struct sample_sink *sink = &s->output.sink;
+    char cwd[PATH_MAX];
+    sink_fact_text(sink, "recorder_version", TACHO_VERSION);
+    sink_fact_number(sink, "recorder_pid", (uint64_t)getpid());
+    sink_fact_number(sink, "uid", getuid());
+    if (getcwd(cwd, sizeof cwd) != NULL)
+        sink_fact_text(sink, "cwd", cwd);
+    sink_fact_text(sink, "target", targets[s->options->target]);
+    if (launched(s))
+        sink_fact_text(sink, "wait", s->options->wait_root ? "root" : "tree");
+    put_command(s);
+    sink_fact_number(sink, "interval_ns", s->options->interval_ns);
+    sink_fact_number(sink, "started_ns", s->started_ns);
+    sink_fact_number(sink, "started_real_ns", clock_real_ns());
+    session_facts_host(sink, &s->root, &s->facts);
+    pid_t limited = launched(s) || s->options->root_count == 0 ? getpid() : s->options->roots[0];
+    session_facts_limits(sink, &s->root, limited);
+}
+
+static int begin_sampling(struct session *s)
+{
+    uint64_t descriptors = s->inherited.descriptors.rlim_max;
+    struct sampler_config config = {
+        .root = &s->root,
+        .facts = &s->facts,
+        .sink = &s->output.sink,
+        .interval_ns = s->options->interval_ns,
+        .recorder_pid = getpid(),
+        .reaps = launched(s),
+        .processes = s->options->target != TARGET_MACHINE,
+        .descriptors = descriptors > DESCRIPTORS_RESERVED ? descriptors - DESCRIPTORS_RESERVED : 0,
+    };
+    int r = sampler_new(&config, &s->sampler);
+    if (r != 0)
+        return cli_failed("cannot begin to sample: %s", strerror(-r));
+    put_session(s);
+    if (s->options->target == TARGET_MACHINE)
+        return 0;
+    struct follow_config follow = {
+        .root = &s->root,
+        .roots = launched(s) ? &s->launch.pid : s->options->roots,
+        .root_count = launched(s) ? 1 : s->options->root_count,
+        .subreaper = launched(s) ? getpid() : 0,
+        .launched = launched(s),
+        .recorder = getpid(),
+    };
+    r = sampler_follow(s->sampler, s->options->follow, &follow);
+    if (r == -ESRCH)
+        return cli_failed("no such process: check the ids with ps");
+    if (r != 0)
+        return cli_failed("cannot follow processes: %s", strerror(-r));
+    return 0;
+}
+
+/* Each named process must exist before a file is made for it. */
+static int check_roots(const struct record_options *o)
+{
+    for (size_t i = 0; i < o->root_count; i++) {
+        uint64_t cpu_ns;
+        if (cpu_clock_read(o->roots[i], &cpu_ns) != 0)
+            return cli_failed("no process %d: it has ended, or never was", (int)o->roots[i]);
+        if (o->roots[i] == getpid())
+            return cli_failed("process %d is tacho itself", (int)o->roots[i]);
+    }
+    return 0;
+}
+
+static int start_timer(struct session *s)
+{
+    s->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    s->due_ns = s->started_ns + s->options->interval_ns;
+    struct itimerspec spec = {.it_value = timespec_from_ns(s->due_ns),
+                              .it_interval = timespec_from_ns(s->options->interval_ns)};
+    if (s->timer_fd < 0 || timerfd_settime(s->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) != 0)
+        return cli_failed("cannot set a timer: %s", strerror(errno));
+    return 0;
+}
+
+static void flush(struct session *s)
+{
+    if (s->output.recording != NULL)
+        recording_flush(s->output.recording);
+}
+
+/* The job runs from here on. An exit status when it could not be started. */
+static int start_job(struct session *s)
+{
+    int error = launch_go(&s->launch);
+    if (error == 0)
+        return 0;
+    cli_failed("cannot run %s: %s", s->options->command[0],
+               error == ENOENT ? "not found" : strerror(error));
+    record_output_discard(&s->output);
+    return launch_failure_status(error);
+}
+
+static int begin(struct session *s)
+{
+    int status = check_roots(s->options);
+    if (status != 0)
+        return status;
+    if (source_root_open(&s->root, "/") != 0)
+        return cli_failed("cannot open /proc: is it mounted?");
+    s->signal_fd = job_signals_open();
+    if (s->signal_fd < 0)
+        return cli_failed("cannot take signals: %s", strerror(-s->signal_fd));
+    host_facts_read(&s->root, &s->facts);
+    s->started_ns = clock_mono_ns();
+    if ((status = record_output_open(&s->output, s->options, s->started_ns)) != 0)
+        return status;
+    if (launched(s)) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        const char *path = s->output.absolute[0] != '\0' ? s->output.absolute : NULL;
+        int r = launch_fork(s->options->command, &s->inherited, path, &s->launch);
+        if (r != 0)
+            return cli_failed("cannot fork: %s", strerror(-r));
+    }
+    status = begin_sampling(s);
+    if (status != 0 && launched(s)) {
+        launch_cancel(&s->launch);
+        record_output_discard(&s->output);
+    }
+    if (status == 0 && launched(s))
+        status = start_job(s);
+    if (status != 0)
+        return status;
+    s->recording = true;
+    sampler_tick(s->sampler, clock_mono_ns(), 0, 0);
+    flush(s);
+    return start_timer(s);
+}
+
+/* ---- children and signals ---- */
+
+static void reap(struct session *s, pid_t pid)
+{
+    struct rusage usage;
+    int status;
+    if (s->recording)
+        sampler_before_reap(s->sampler, pid);
+    if (wait4(pid, &status, WNOHANG, &usage) != pid)
+        return;
+    if (s->recording)
+        sampler_reaped(s->sampler, pid, status, &usage);
+    if (pid == s->launch.pid) {
+        s->root_ended = true;
+        s->root_status = status;
+        s->ended_ns = clock_mono_ns();
+    }
+    if (!s->options->wait_root)
+        s->ended_ns = clock_mono_ns();
+}
+
+/*
+ * A job that the terminal stopped stops us with it, so that the shell sees its job stopped. Where
+ * the whole group got the signal we were stopped already and the job goes on by now.
+ */
+static void stop_with_job(struct session *s)
+{
+    siginfo_t info = {0};
+    if (s->root_ended || waitid(P_PID, (id_t)s->launch.pid, &info, WSTOPPED | WNOHANG) != 0 ||
+        info.si_pid == 0)
+        return;
+    int by = info.si_status;
+    struct process_files files;
+    struct proc_stat stat;
+    if ((by != SIGTSTP && by != SIGTTIN && by != SIGTTOU) ||
+        process_files_open(&s->root, s->launch.pid, false, &files) != 0)
+        return;
+    if (proc_stat_read(&s->root, &files, &stat) == 0 && stat.value[STAT_STATE] == 'T') {
+        flush(s);
+        kill(getpid(), by);
+    }
+    process_files_close(&files);
+}
+
+static void reap_all(struct session *s)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+            s->childless = errno == ECHILD;
+            return;
+        }
+        if (info.si_pid == 0)
+            break;
+        reap(s, info.si_pid);
+    }
+    stop_with_job(s);
+}
+
+static void take_signal(struct session *s, const struct job_signal *signal)
+{
+    if (signal->number == SIGCHLD) {
+        if (launched(s))
+            reap_all(s);
+        return;
+    }
+    if (s->recording)
+        flush(s); /* what sent it may kill us next */
+    if (launched(s) && !s->root_ended) {
+        /* A job that signals its own process group means itself, not us. */
+        if (!signal->from_terminal && !(s->recording && sampler_has(s->sampler, signal->sender)))
+            kill(s->launch.pid, signal->number);
+        return;
+    }
+    if (job_signal_ends(signal->number)) {
+        s->asked_to_end = true;
+        s->end_reason = "signal";
+    }
+}
+
+/* ---- the loop ---- */
+
+static void tick(struct session *s)
+{
+    uint64_t expired = 0;
+    if (read(s->timer_fd, &expired, sizeof expired) != (ssize_t)sizeof expired || expired == 0)
+        return;
+    uint64_t now_ns = clock_mono_ns();
+    uint64_t due_ns = s->due_ns + (expired - 1) * s->options->interval_ns;
+    s->due_ns = due_ns + s->options->interval_ns;
+    sampler_tick(s->sampler, now_ns, now_ns > due_ns ? now_ns - due_ns : 0, expired - 1);
+}
+
+/* Whether what was to be waited for has ended; says why. */
+static bool finished(struct session *s)
+{
+    if (s->asked_to_end)
+        return true;
+    s->end_reason = "ended";
+    if (launched(s))
+        return s->root_ended && (s->options->wait_root || s->childless);
+    return s->options->target == TARGET_ATTACH && sampler_alive(s->sampler) == 0;
+}
+
+static void end_recording(struct session *s)
+{
+    const struct sample_sink *sink = &s->output.sink;
+    uint64_t now_ns = clock_mono_ns();
+    if (s->ended_ns == 0 || !launched(s))
+        s->ended_ns = now_ns;
+    sampler_tick(s->sampler, now_ns, 0, 0);
+    sampler_finish(s->sampler);
+    if (s->root_ended)
+        sink_fact_number(sink, "root_wait_status", (uint64_t)s->root_status);
+    sink_fact_text(sink, "end_reason", s->end_reason);
+    sink_fact_number(sink, "wall_ns", s->ended_ns - s->started_ns);
+    sink_fact_number(sink, "bytes_written", sink->bytes_written(sink->user));
+    sink_fact_number(sink, "ended_ns", s->ended_ns);
+    sampler_free(s->sampler);
+    s->sampler = NULL;
+    s->recording = false;
+}
+
+static bool duration_over(const struct session *s)
+{
+    return s->options->duration_ns != 0 &&
+           clock_mono_ns() - s->started_ns >= s->options->duration_ns;
+}
+
+/* Milliseconds that poll may sleep: the duration's end wakes it, all else has a descriptor. */
+static int patience(const struct session *s)
+{
+    if (!s->recording || s->options->duration_ns == 0)
+        return -1;
+    uint64_t gone = clock_mono_ns() - s->started_ns;
+    uint64_t left = s->options->duration_ns > gone ? s->options->duration_ns - gone : 0;
+    uint64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
+    return ms > 60000 ? 60000 : (int)ms;
+}
+
+static void wait_for_something(struct session *s)
+{
+    struct pollfd fds[2] = {{.fd = s->signal_fd, .events = POLLIN},
+                            {.fd = s->recording ? s->timer_fd : -1, .events = POLLIN}};
+    if (poll(fds, 2, patience(s)) < 0)
+        return;
+    for (struct job_signal signal; job_signals_next(s->signal_fd, &signal);)
+        take_signal(s, &signal);
+    if (s->recording && (fds[1].revents & POLLIN) != 0)
+        tick(s);
+}
+
+static void run(struct session *s)
+{
+    while (!finished(s)) {
+        wait_for_something(s);
+        bool reader_gone = s->output.stream != NULL && stream_error(s->output.stream) != 0;
+        if (!s->recording || (!duration_over(s) && !reader_gone))
+            continue;
+        s->end_reason = reader_gone ? "stream" : "duration";
+        end_recording(s);
+        record_output_close(&s->output);
+        if (!launched(s))
+            return;
+        /* The job goes on, and its exit status is still ours to pass on. */
+    }
+    if (s->recording)
+        end_recording(s);
+}
+
+static int exit_status(const struct session *s, bool written)
+{
+    if (launched(s) && s->root_ended)
+        return WIFSIGNALED(s->root_status) ? 128 + WTERMSIG(s->root_status)
+                                           : WEXITSTATUS(s->root_status);
+    return written ? 0 : EXIT_FAILED;
+}
+
+static void say_where(const struct session *s)
+{
+    if (!s->options->quiet && s->options->stream == NULL && isatty(STDERR_FILENO))
+        cli_say("recorded in %s; see it with: tacho report %s", s->output.path, s->output.path);
+}
+
+int record_session_run(const struct record_options *options)
+{
+    struct session s = {
+        .options = options, .signal_fd = -1, .timer_fd = -1, .root = {.proc_fd = -1, .sys_fd = -1}};
+    inherited_save(&s.inherited);
+    int status = begin(&s);
+    bool written = true;
+    if (status == 0) {
+        run(&s);
+        bool was_open = s.output.recording != NULL || s.output.stream != NULL;
+        written = !was_open || record_output_close(&s.output);
+        say_where(&s);
+        status = exit_status(&s, written);
+    } else {
+        sampler_free(s.sampler);
+        record_output_close(&s.output);
+    }
+    host_facts_done(&s.facts);
+    closep(&s.signal_fd);
+    closep(&s.timer_fd);
+    if (s.root.proc_fd >= 0)
+        source_root_close(&s.root);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* A small table on a page: columns as wide as they must be, those that matter least left out where there is no room, and a
+ * last one of free text that takes what is left. */
+#ifndef TACHO_REPORT_COLUMNS_H
+#define TACHO_REPORT_COLUMNS_H
+
+#include "report/page.h"
+
+#define COLUMNS_MAX 8
+#define COLUMN_ROWS_MAX 64
+
+struct column {
+    const char *heading;
+    bool left;         /* aligned; else right */
+    unsigned priority; /* those with the highest go first where there is no room; 0 stays */
+};
+
+struct columns {
+    unsigned count;
+    struct column column[COLUMNS_MAX]; /* the last takes the rest */
+    unsigned rows;
+    struct {
+        struct buffer cell[COLUMNS_MAX]; /* any bytes */
+        enum ink ink;
+    } row[COLUMN_ROWS_MAX];
+};
+
+/* Adds a row, whose cells are then filled. Past COLUMN_ROWS_MAX the last one is given again. */
+struct buffer *columns_add(struct columns *table, enum ink ink);
+
+/* Appends the table, and frees its cells. */
+void columns_put(const struct page *page, struct columns *table, size_t indent);
+
+#endif

@@ -1,0 +1,183 @@
+#include "report/summary_json.h"
+
+#include <math.h>
+#include <sys/wait.h>
+
+#include "report/json.h"
+#include "report/quantity.h"
+
+static void put_started(struct json *j, const struct summary *s)
+{
+    struct buffer text = {0};
+    if (s->started_real_ns == SUMMARY_UNKNOWN) {
+        json_null(j, "started");
+        return;
+    }
+    put_rfc3339(&text, s->started_real_ns);
+    json_bytes(j, "started", text.data, text.len);
+    buffer_done(&text);
+}
+
+static void put_exit(struct json *j, const struct summary *s)
+{
+    int status = (int)s->root_status;
+    if (s->root_status == SUMMARY_UNKNOWN) {
+        json_null(j, "exit");
+        return;
+    }
+    json_begin(j, "exit", '{');
+    json_number(j, "code", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : SUMMARY_UNKNOWN);
+    json_number(j, "signal", WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : SUMMARY_UNKNOWN);
+    json_end(j, '}');
+}
+
+static void put_session(struct json *j, const struct summary *s)
+{
+    json_text(j, "schema", "tacho.summary/1");
+    json_list(j, "command", s->command, s->command_bytes);
+    json_text(j, "target", s->target);
+    json_text(j, "host", s->host);
+    put_started(j, s);
+    json_seconds(j, "wall_s", s->wall_ns);
+    json_seconds(j, "interval_s", s->interval_ns);
+    put_exit(j, s);
+    json_bool(j, "ended", s->ended);
+}
+
+static void put_cpu(struct json *j, const struct summary *s)
+{
+    json_begin(j, "cpu", '{');
+    json_seconds(j, "user_s", s->cpu.user_ns);
+    json_seconds(j, "system_s", s->cpu.system_ns);
+    json_seconds(j, "total_s", s->cpu.total_ns);
+    json_bool(j, "total_is_exact", s->cpu.exact);
+    json_real(j, "mean_cores", s->cpu.mean_cores);
+    json_real(j, "peak_cores", s->cpu.peak_cores);
+    json_seconds(j, "peak_window_s", s->cpu.peak_window_ns);
+    json_end(j, '}');
+}
+
+static void put_memory(struct json *j, const struct summary *s)
+{
+    json_begin(j, "memory", '{');
+    json_number(j, "peak_rss_bytes", s->memory.peak_rss_bytes);
+    if (s->memory.peak_rss_bytes == SUMMARY_UNKNOWN)
+        json_null(j, "peak_rss_is");
+    else
+        json_text(j, "peak_rss_is", s->memory.peak_from_kernel ? "largest_process" : "sampled_sum");
+    json_number(j, "peak_pss_bytes", s->memory.peak_pss_bytes);
+    json_seconds(j, "peak_at_s", s->memory.peak_after_ns);
+    if (s->memory.owner == SUMMARY_NOBODY) {
+        json_null(j, "peak_owner");
+    } else {
+        const struct tacho_process *p = tacho_process(s->rec, s->memory.owner);
+        json_begin(j, "peak_owner", '{');
+        json_signed(j, "pid", p->pid);
+        json_text(j, "name", p->comm);
+        json_list(j, "command", p->argv, p->argv_bytes);
+        json_number(j, "rss_bytes", s->memory.owner_rss_bytes);
+        json_end(j, '}');
+    }
+    json_end(j, '}');
+}
+
+static void put_io(struct json *j, const struct summary *s)
+{
+    json_begin(j, "io", '{');
+    json_number(j, "read_bytes", s->io[SUMMARY_READ_BYTES]);
+    json_number(j, "write_bytes", s->io[SUMMARY_WRITE_BYTES]);
+    json_number(j, "read_chars", s->io[SUMMARY_READ_CHARS]);
+    json_number(j, "write_chars", s->io[SUMMARY_WRITE_CHARS]);
+    json_number(j, "read_count", s->io[SUMMARY_READ_COUNT]);
+    json_number(j, "write_count", s->io[SUMMARY_WRITE_COUNT]);
+    json_end(j, '}');
+}
+
+static void put_processes(struct json *j, const struct summary *s)
+{
+    json_begin(j, "processes", '{');
+    json_number(j, "total", s->processes.total);
+    json_number(j, "exact", s->processes.exact);
+    json_number(j, "sampled", s->processes.sampled);
+    json_number(j, "missed", s->processes.missed);
+    json_bool(j, "missed_is_bound", s->processes.missed_is_bound);
+    json_number(j, "failed", s->processes.failed);
+    json_number(j, "peak_concurrent", s->processes.peak_concurrent);
+    json_end(j, '}');
+    json_begin(j, "threads", '{');
+    json_number(j, "peak", s->threads_peak);
+    json_end(j, '}');
+    json_begin(j, "tcp", '{');
+    json_number(j, "peak", s->tcp_peak);
+    json_end(j, '}');
+}
+
+static void put_completeness(struct json *j, const struct summary *s)
+{
+    const struct tacho_salvage *salvage = tacho_recording_salvage(s->rec);
+    json_begin(j, "completeness", '{');
+    json_text(j, "follow", s->follow);
+    json_seconds(j, "cpu_accounted_s", s->completeness.accounted_ns);
+    json_seconds(j, "cpu_total_s", s->cpu.total_ns);
+    json_seconds(j, "unaccounted_s", s->completeness.unaccounted_ns);
+    json_null(j, "lost_marks");
+    json_number(j, "ticks", s->completeness.ticks);
+    json_number(j, "late_ticks", s->completeness.late_ticks);
+    json_number(j, "skipped_ticks", s->completeness.skipped_ticks);
+    json_number(j, "gaps", s->completeness.gaps);
+    json_seconds(j, "gap_s", s->completeness.gap_ns);
+    json_number(j, "lost_bytes", salvage->lost_bytes);
+    json_number(j, "missing_blocks", salvage->missing_blocks);
+    json_end(j, '}');
+}
+
+static void put_recorder(struct json *j, const struct summary *s)
+{
+    json_begin(j, "recorder", '{');
+    json_seconds(j, "cpu_s", s->recorder.cpu_ns);
+    json_number(j, "peak_rss_bytes", s->recorder.peak_rss_bytes);
+    json_number(j, "bytes_written", s->recorder.bytes_written);
+    json_end(j, '}');
+}
+
+static void put_machine(struct json *j, const struct summary *s)
+{
+    double mean = NAN;
+    if (s->machine.span_ns != SUMMARY_UNKNOWN && s->machine.span_ns > 0)
+        mean = (double)s->machine.busy_ns / (double)s->machine.span_ns;
+    json_begin(j, "machine", '{');
+    json_number(j, "processors", s->processors);
+    json_number(j, "memory_bytes", s->memory_total_bytes);
+    json_seconds(j, "busy_s", s->machine.busy_ns);
+    json_real(j, "mean_cores", mean);
+    json_real(j, "peak_cores", s->machine.peak_cores);
+    json_number(j, "peak_used_bytes", s->machine.peak_used_bytes);
+    json_end(j, '}');
+}
+
+/* What this version does not record: nobody looked for GPUs, and there are no marks. */
+static void put_rest(struct json *j)
+{
+    static const char *const empty[] = {"scopes", "categories", "labels", "ranks", "findings"};
+    json_null(j, "gpu");
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        json_begin(j, empty[i], '[');
+        json_end(j, ']');
+    }
+}
+
+void summary_put_json(struct buffer *ret, const struct summary *s)
+{
+    struct json j = {.out = ret};
+    json_begin(&j, NULL, '{');
+    put_session(&j, s);
+    put_cpu(&j, s);
+    put_memory(&j, s);
+    put_io(&j, s);
+    put_processes(&j, s);
+    put_completeness(&j, s);
+    put_recorder(&j, s);
+    put_machine(&j, s);
+    put_rest(&j);
+    json_end(&j, '}');
+}

@@ -1,0 +1,25 @@
+/* The parts of summary_put_text, a file each. Not for other folders. */
+#ifndef TACHO_REPORT_SUMMARY_PARTS_H
+#define TACHO_REPORT_SUMMARY_PARTS_H
+
+#include "report/summary_text.h"
+
+/* summary_tables.c: programs, the costliest processes, those that failed. */
+void summary_put_tables(const struct page *page, const struct summary *summary);
+
+/* summary_unknown.c: what is not known, and why; what the recorder itself took. */
+void summary_put_unknown(const struct page *page, const struct summary *summary);
+
+/* Appends "exit 2" or "SIGKILL", of a status as waitpid(2) gives it. */
+void put_wait_status(struct buffer *ret, int status);
+
+/* Appends "cc1 (pid 12)", any bytes of the name as they are. */
+void put_process_name(struct buffer *ret, const struct tacho_process *process);
+
+/*
+ * Appends the command line as a person would type it, a screen's worth, without the program's
+ * directory; the name of a process that has none.
+ */
+void put_command_line(struct buffer *ret, const struct tacho_process *process);
+
+#endif
