@@ -34,10 +34,10 @@ struct pass {
 
     /* The sum of RSS in this tick, and the largest part of it. */
     uint64_t tree_rss, sum_rss, largest_rss;
-    /* And of PSS, with the RSS of those whose PSS is not known. */
-    uint64_t sum_pss, uncovered_rss;
+    /* And of PSS, with the RSS of those whose PSS is known. */
+    uint64_t sum_pss, covered_rss;
     bool any_pss;
-    uint64_t pss_bound; /* the largest that the true sum can have been */
+    uint64_t peak_sum_rss, peak_covered_rss; /* the latter where most of it was covered */
     size_t largest;
 
     bool reaped_known;
@@ -128,14 +128,28 @@ static int catch_up(struct pass *pass, uint64_t now_ns)
     return 0;
 }
 
+#define PSS_COVERS(part, whole) ((part) >= (whole) / 10 * 9)
+
+/*
+ * PSS is costly, so that it is looked at late and seldom: its sum says something only when it is
+ * of nearly all the memory.
+ */
+static void take_pss(struct pass *pass)
+{
+    uint64_t rss = pass->sum_rss == SUMMARY_UNKNOWN ? 0 : pass->sum_rss;
+    if (pass->any_pss)
+        keep_largest(&pass->s->memory.peak_pss_bytes, pass->sum_pss);
+    if (rss > pass->peak_sum_rss)
+        pass->peak_sum_rss = rss;
+    if (PSS_COVERS(pass->covered_rss, rss) && rss > pass->peak_covered_rss)
+        pass->peak_covered_rss = rss;
+}
+
 static void finish_tick(struct pass *pass)
 {
     if (!pass->in_tick)
         return;
-    if (pass->any_pss)
-        keep_largest(&pass->s->memory.peak_pss_bytes, pass->sum_pss);
-    uint64_t bound = sum(pass->sum_pss, pass->uncovered_rss);
-    pass->pss_bound = pass->pss_bound > bound ? pass->pss_bound : bound;
+    take_pss(pass);
     uint64_t rss = pass->tree_rss != SUMMARY_UNKNOWN ? pass->tree_rss : pass->sum_rss;
     if (rss == SUMMARY_UNKNOWN)
         return;
@@ -156,7 +170,7 @@ static int begin_tick(struct pass *pass, uint64_t time_ns)
     pass->tick_ns = time_ns;
     pass->tree_rss = pass->sum_rss = SUMMARY_UNKNOWN;
     pass->largest = SUMMARY_NOBODY;
-    pass->largest_rss = pass->sum_pss = pass->uncovered_rss = 0;
+    pass->largest_rss = pass->sum_pss = pass->covered_rss = 0;
     pass->any_pss = false;
     int r = lineage_tick(pass->lineage, time_ns);
     return r != 0 ? r : catch_up(pass, time_ns);
@@ -326,14 +340,13 @@ static int take_process(struct pass *pass, const struct tacho_sample *sample)
     pass->found->any_process_sample = true;
     update_row(pass, row, i, sample);
     feed_lineage(pass, row, sample);
-    if (known(sample, &pass->process, PROCESS_PSS)) {
-        pass->sum_pss = sum(pass->sum_pss, value(sample, &pass->process, PROCESS_PSS));
-        pass->any_pss = true;
-    } else if (known(sample, &pass->process, PROCESS_RSS)) {
-        pass->uncovered_rss = sum(pass->uncovered_rss, value(sample, &pass->process, PROCESS_RSS));
-    }
     if (known(sample, &pass->process, PROCESS_RSS)) {
         uint64_t rss = value(sample, &pass->process, PROCESS_RSS);
+        if (known(sample, &pass->process, PROCESS_PSS)) {
+            pass->sum_pss = sum(pass->sum_pss, value(sample, &pass->process, PROCESS_PSS));
+            pass->covered_rss = sum(pass->covered_rss, rss);
+            pass->any_pss = true;
+        }
         pass->sum_rss = pass->sum_rss == SUMMARY_UNKNOWN ? rss : sum(pass->sum_rss, rss);
         if (rss > pass->largest_rss) {
             pass->largest_rss = rss;
@@ -418,10 +431,8 @@ static int close_lineage(struct pass *pass)
                     &(struct lineage_sample){.handed_known = true,
                                              .handed_ns = all > base ? all - base : 0});
     }
-    /* PSS is costly and comes late: a sum that lacks much of the memory says nothing. */
-    uint64_t *pss = &pass->s->memory.peak_pss_bytes;
-    if (*pss != SUMMARY_UNKNOWN && *pss < pass->pss_bound / 10 * 9)
-        *pss = SUMMARY_UNKNOWN;
+    if (!PSS_COVERS(pass->peak_covered_rss, pass->peak_sum_rss))
+        pass->s->memory.peak_pss_bytes = SUMMARY_UNKNOWN;
     r = lineage_finish(pass->lineage);
     pass->found->unpaid_ns = lineage_unpaid_ns(pass->lineage);
     return r;

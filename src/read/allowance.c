@@ -6,10 +6,10 @@
 #include <tacho/recording.h>
 
 #define BASE_BYTES (UINT64_C(32) << 20)
-#define FIXED_BYTES \
-    (UINT64_C(1) << 20) /* what is not charged: contexts, windows, zstd's tables \
-                                         */
-#define MALLOC_BYTES 16 /* malloc's own, for each allocation */
+/* Taken off for what is not charged: contexts, the window, zstd's tables. */
+#define FIXED_BYTES (UINT64_C(1) << 20)
+/* malloc's own, for each allocation. */
+#define MALLOC_BYTES 16
 
 void allowance_set(struct allowance *a, uint64_t file_bytes)
 {

@@ -9,6 +9,7 @@
 #include "read/opened.h"
 #include "read/payload.h"
 
+/* A column of the block under way. */
 struct column {
     struct column_walk walk;
     uint8_t position;
@@ -29,6 +30,7 @@ struct member {
     bool listed; /* in this block; else only kept for the next */
 };
 
+/* What was done at the ticks with all entities that share it. */
 struct pattern {
     struct pattern_walk walk;
     uint32_t mask; /* at the current tick */
@@ -71,8 +73,7 @@ static inline uint64_t stream_time(const struct stream *s)
     return s->samples.time_ns[s->tick];
 }
 
-/* Steps to the next entity that was there at the tick: 1 with `ret` but for its `tick`, or 0 after
- * the last. */
+/* Steps to the next entity that was there: 1 with `ret` but for its `tick`, or 0 after the last. */
 int stream_next(struct stream *s, struct tacho_sample *ret);
 
 #endif

@@ -93,8 +93,7 @@ static int map_entity(struct tacho_recording *rec, uint32_t entity, size_t place
     return r;
 }
 
-/* A new entity, or NULL with `ret` 0 when the id is taken or impossible: the first to use it stays.
- */
+/* A new entity; NULL with `ret` 0 when the id is impossible or taken: its first owner stays. */
 static struct entity_entry *add_entity(struct tacho_recording *rec, uint64_t id, uint64_t kind,
                                        int *ret)
 {

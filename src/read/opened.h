@@ -30,6 +30,7 @@ struct block_entry {
 /* Blocks of one type follow on one another: each but a keyframe needs the one before it. */
 enum stream_name { STREAM_OVERVIEW, STREAM_PROCESSES, STREAMS };
 
+/* The start is kept as it was recorded: the anchor to place it by may come later. */
 struct process_entry {
     struct tacho_process process;
     uint64_t start_boot_ns;
@@ -46,18 +47,19 @@ struct fact {
     uint64_t number;
 };
 
+/* The metrics of a kind: those at the positions in `defined`; the others below `count` are gaps. */
 struct kind_metrics {
     unsigned count;
     uint64_t defined;
-    uint64_t of_group[GROUPS_MAX];
+    uint64_t of_group[GROUPS_MAX]; /* masks of positions */
     struct tacho_metric metric[METRICS_MAX];
 };
 
-/* Sequence numbers as far as they were seen, and which streams lost a block since their last. */
+/* The sequence numbers so far. */
 struct sequence {
     bool any;
     uint64_t last, missing;
-    bool broken[STREAMS];
+    bool broken[STREAMS]; /* no keyframe yet, or a block lost since the last */
 };
 
 struct tacho_recording {
@@ -67,9 +69,9 @@ struct tacho_recording {
     struct texts texts;
 
     /* salvage.c */
-    uint64_t next; /* after the last valid block */
-    int failed;
-    uint64_t first_lost;   /* NOTHING_LOST */
+    uint64_t next;         /* after the last valid block */
+    int failed;            /* 0, or the error in the middle of a journal block */
+    uint64_t first_lost;   /* offset, or NOTHING_LOST */
     uint64_t reread_bytes; /* of blocks that proved corrupt */
     struct sequence sequence;
     struct tacho_salvage salvage;
@@ -81,7 +83,7 @@ struct tacho_recording {
     uint8_t *window;
 
     /* journal_read.c */
-    uint32_t scatter; /* odd; makes the map's layout the file's no longer to choose */
+    uint32_t scatter; /* odd, by chance: no file can choose ids that collide in the map */
     struct map by_id; /* entity id * scatter -> place among the entities */
     struct chunks entities, processes, happenings, anchors;
     uint32_t first_of_kind[KINDS_MAX];

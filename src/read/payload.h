@@ -26,8 +26,7 @@ int payload_load(struct tacho_recording *rec, const struct block_entry *entry, s
 int payload_decode(struct tacho_recording *rec, const struct block_entry *entry,
                    const uint8_t *stored, struct payload *p);
 
-/* Whether the bytes have the checksum; fuzzers, which cannot guess checksums, see them all right.
- */
+/* Whether the bytes have the block's checksum. */
 bool payload_sound(const struct block_entry *entry, const uint8_t *stored);
 
 void payload_done(struct tacho_recording *rec, struct payload *p);

@@ -198,9 +198,8 @@ static int block_valid(struct scan *s)
 }
 
 /*
- * Where to search on after a block whose payload is corrupt: behind it when the next one follows there.
- * Else inside, since a block cut off in the middle may be followed by others; but not over and
- * over.
+ * Where to search on after a block whose payload is corrupt: behind it when the next one follows
+ * there. Else inside, since whole blocks may follow one that was cut off; but not over and over.
  */
 static int after_corrupt(struct scan *s, uint64_t *ret)
 {

@@ -24,12 +24,12 @@ uint64_t info_sample_bytes(const struct tacho_recording *rec)
            tacho_recording_blocks(rec, 3)->stored_bytes;
 }
 
-static void put_file(struct json *j, const char *path, const struct tacho_recording *rec)
+static void put_salvage(struct json *j, const char *path, const struct tacho_recording *rec)
 {
     const struct tacho_salvage *s = tacho_recording_salvage(rec);
     json_text(j, "path", path);
-    json_begin(j, "file", '{');
-    json_number(j, "bytes", s->file_bytes);
+    json_begin(j, "salvage", '{');
+    json_number(j, "file_bytes", s->file_bytes);
     json_number(j, "read_bytes", s->read_bytes);
     json_number(j, "lost_bytes", s->lost_bytes);
     json_number(j, "lost_offset", s->lost_bytes > 0 ? s->lost_offset : UINT64_MAX);
@@ -66,13 +66,12 @@ static void put_facts(struct json *j, const struct tacho_recording *rec)
 
 static void put_ticks(struct json *j, const struct tacho_recording *rec, const struct contents *c)
 {
-    uint64_t interval = UINT64_MAX, late = 0, skipped = 0, gaps = 0;
+    uint64_t interval = UINT64_MAX, late = 0, skipped = 0;
     tacho_fact_number(rec, "interval_ns", &interval);
     for (size_t i = 0; i < tacho_happening_count(rec); i++) {
         const struct tacho_happening *h = tacho_happening(rec, i);
         late += h->type == TACHO_LATE;
         skipped += h->type == TACHO_LATE ? h->b : 0;
-        gaps += h->type == TACHO_GAP;
     }
     json_begin(j, "ticks", '{');
     json_number(j, "count", c->ticks);
@@ -82,8 +81,32 @@ static void put_ticks(struct json *j, const struct tacho_recording *rec, const s
     json_seconds(j, "longest_interval_s", c->ticks > 1 ? c->longest_ns : UINT64_MAX);
     json_number(j, "late", late);
     json_number(j, "skipped", skipped);
-    json_number(j, "gaps", gaps);
     json_end(j, '}');
+}
+
+static const char *cause_of(uint64_t error)
+{
+    return error < INT32_MAX ? strerrordesc_np((int)error) : NULL;
+}
+
+static void put_gaps(struct json *j, const struct tacho_recording *rec)
+{
+    uint64_t started = tacho_first_ns(rec);
+    tacho_fact_number(rec, "started_ns", &started);
+    json_begin(j, "gaps", '[');
+    for (size_t i = 0; i < tacho_happening_count(rec); i++) {
+        const struct tacho_happening *h = tacho_happening(rec, i);
+        if (h->type != TACHO_GAP)
+            continue;
+        json_begin(j, NULL, '{');
+        j->flat = true;
+        json_seconds(j, "at_s", h->time_ns > started ? h->time_ns - started : 0);
+        json_seconds(j, "length_s", h->a > h->time_ns ? h->a - h->time_ns : 0);
+        json_text(j, "cause", cause_of(h->b));
+        json_end(j, '}');
+        j->flat = false;
+    }
+    json_end(j, ']');
 }
 
 static void put_blocks(struct json *j, const struct tacho_recording *rec)
@@ -151,9 +174,15 @@ static void put_missing(struct json *j, const struct tacho_recording *rec)
         json_begin(j, NULL, '{');
         j->flat = true;
         json_text(j, "kind", info_kind_name(m->kind));
-        json_number(j, "group", m->group);
+        json_begin(j, "metrics", '[');
+        for (unsigned k = 0; k < tacho_metric_count(rec, m->kind); k++) {
+            const struct tacho_metric *metric = tacho_metric(rec, m->kind, k);
+            if (metric != NULL && metric->group == m->group)
+                json_text(j, NULL, metric->name);
+        }
+        json_end(j, ']');
         json_text(j, "error", strerrorname_np(m->error));
-        json_number(j, "errno", (uint64_t)m->error);
+        json_text(j, "cause", cause_of((uint64_t)m->error));
         json_number(j, "count", m->count);
         json_end(j, '}');
         j->flat = false;
@@ -167,9 +196,10 @@ void info_put_json(struct buffer *ret, const char *path, struct tacho_recording 
     struct json j = {.out = ret};
     json_begin(&j, NULL, '{');
     json_text(&j, "schema", "tacho.info/1");
-    put_file(&j, path, rec);
+    put_salvage(&j, path, rec);
     put_facts(&j, rec);
     put_ticks(&j, rec, c);
+    put_gaps(&j, rec);
     put_blocks(&j, rec);
     json_number(&j, "values", c->values);
     json_real(&j, "bytes_per_value",

@@ -74,6 +74,8 @@ static bool ends_with(const char *text, const char *end)
 static void put_number(struct buffer *ret, const char *key, uint64_t number)
 {
     buffer_printf(ret, "%" PRIu64, number);
+    if (number == 0)
+        return;
     bool moment = strcmp(key, "started_ns") == 0 || strcmp(key, "ended_ns") == 0;
     if (ends_with(key, "_bytes")) {
         buffer_put_text(ret, " (");

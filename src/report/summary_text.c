@@ -388,13 +388,11 @@ static void put_over_time(const struct page *page, const struct summary *s)
 {
     struct spark spark = {.at = page->width < 56 ? SPARK_AT_NARROW : SPARK_AT};
     size_t taken = spark.at + 2 + SPARK_FIGURE;
-    if (page->width < taken + 4 || s->completeness.ticks + s->row_count == 0)
+    if (page->width < taken + 4 || s->cpu_line.count < 2)
         return;
     spark.cells = page->width - taken < SPARK_MAX ? page->width - taken : SPARK_MAX;
     if (spark.cells > s->cpu_line.count)
         spark.cells = s->cpu_line.count;
-    if (s->cpu_line.count < 2)
-        return;
     page_end_line(page);
     put_cpu_spark(page, s, &spark);
     put_memory_spark(page, s, &spark);

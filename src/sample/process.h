@@ -33,7 +33,8 @@ struct process {
     uint64_t born_ns, rss_ns, detail_ns; /* when: first seen; RSS last read; next slow look */
     uint64_t status_ns;                  /* next look at status, switches, descriptors */
     bool detail_ran;                     /* it ran since the last slow look */
-    bool stat_due; /* a child of it has ended: its children's times must be read */
+    bool stat_due;  /* a child of it has ended: its children's times must be read */
+    uint32_t stale; /* STALE_*: what was not read since it last ran */
     bool zombie;
     int zombie_status;     /* as its stat showed it, -1 unknown */
     bool in_limbo;         /* ended and dropped while busy: freed when it comes back */

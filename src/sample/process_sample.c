@@ -8,6 +8,9 @@
 #define GROUP(group) (UINT32_C(1) << (group))
 #define STATUS_EVERY_NS NS_PER_S
 #define RSS_EVERY_NS NS_PER_S
+#define STALE_STAT 1u
+#define STALE_IO 2u
+#define STALE_STATUS 4u
 #define VERY_FEW_RAN 8 /* so few that even the costly files may be read each tick */
 
 /* The catalogue's order within a group is the source's order. */
@@ -158,25 +161,41 @@ static enum outcome read_fds(struct sampler *s, struct process *p, uint32_t *gro
     return o;
 }
 
-/* What a process that ran is asked: all of it while few ran, by turns with many. False: gone. */
-static bool read_ran(struct sampler *s, struct process *p, uint32_t *groups)
+static bool read_status_and_fds(struct sampler *s, struct process *p, uint32_t *groups)
 {
-    bool all = s->interval_ns >= NS_PER_S || s->ran_before <= SAMPLER_FEW_RAN;
-    bool stat_turn = ((s->tick + p->entity) & 1) == 0;
-    if ((all || stat_turn || p->stat_due) && wanted(p, GROUP_STAT) &&
-        read_stat(s, p, groups) == GONE)
-        return false;
-    if ((*groups & GROUP(GROUP_MEMORY)) == 0 && wanted(p, GROUP_MEMORY) &&
-        read_memory(s, p, groups) == GONE)
-        return false;
-    if ((all || !stat_turn) && wanted(p, GROUP_IO) && read_io(s, p, groups) == GONE)
-        return false;
-    if (s->now_ns < p->status_ns && s->ran_before > VERY_FEW_RAN)
-        return true;
+    p->stale &= ~STALE_STATUS;
     p->status_ns = s->now_ns + STATUS_EVERY_NS;
     if (wanted(p, GROUP_STATUS) && read_status(s, p, groups) == GONE)
         return false;
     return !wanted(p, GROUP_FDS) || read_fds(s, p, groups) != GONE;
+}
+
+/*
+ * Reads what has gone stale: a process that ran is asked all of it while few ran, by turns with many,
+ * and what its last turn left out once it stands still. So all values of an idle process are current.
+ * False: gone.
+ */
+static bool read_stale(struct sampler *s, struct process *p, bool ran, uint32_t *groups)
+{
+    if (ran)
+        p->stale = STALE_STAT | STALE_IO | STALE_STATUS;
+    bool by_turns = ran && s->interval_ns < NS_PER_S && s->ran_before > SAMPLER_FEW_RAN;
+    bool stat_turn = ((s->tick + p->entity) & 1) == 0;
+    bool stat = (p->stale & STALE_STAT) != 0 && (!by_turns || stat_turn);
+    bool io = (p->stale & STALE_IO) != 0 && (!by_turns || !stat_turn);
+    bool memory = ran || s->now_ns - p->rss_ns >= RSS_EVERY_NS;
+    bool status = (p->stale & STALE_STATUS) != 0 &&
+                  (s->now_ns >= p->status_ns || s->ran_before <= VERY_FEW_RAN);
+    if ((stat || p->stat_due) && wanted(p, GROUP_STAT) && read_stat(s, p, groups) == GONE)
+        return false;
+    if (memory && (*groups & GROUP(GROUP_MEMORY)) == 0 && wanted(p, GROUP_MEMORY) &&
+        read_memory(s, p, groups) == GONE)
+        return false;
+    if (io && wanted(p, GROUP_IO) && read_io(s, p, groups) == GONE)
+        return false;
+    p->stale &= ~((stat ? STALE_STAT : 0u) | (io ? STALE_IO : 0u));
+    p->stat_due = false;
+    return !status || read_status_and_fds(s, p, groups);
 }
 
 /* What the detail thread brought back since the last tick. */
@@ -229,19 +248,11 @@ bool process_sample(struct sampler *s, struct process *p)
     bool ran = first || cpu_ns != p->value[PROCESS_CPU];
     uint32_t groups = GROUP(GROUP_CLOCK);
     set(p, PROCESS_CPU, cpu_ns);
-    if (ran) {
-        s->ran++;
-        p->detail_ran = true;
-        if (!read_ran(s, p, &groups))
-            return false;
-    } else if (p->stat_due) {
-        if (wanted(p, GROUP_STAT) && read_stat(s, p, &groups) == GONE)
-            return false;
-        p->stat_due = false;
-    } else if (s->now_ns - p->rss_ns >= RSS_EVERY_NS && wanted(p, GROUP_MEMORY) &&
-               read_memory(s, p, &groups) == GONE) {
+    s->ran += ran;
+    p->detail_ran |= ran;
+    bool rss_due = s->now_ns - p->rss_ns >= RSS_EVERY_NS;
+    if ((ran || p->stale != 0 || p->stat_due || rss_due) && !read_stale(s, p, ran, &groups))
         return false;
-    }
     if (p->detail_ready)
         groups |= take_detail(s, p);
     ask_detail(s, p);

@@ -348,7 +348,7 @@ static void write_format_seeds(const struct made *m)
 
 static void test_write(void **state)
 {
-    struct made tiny, whole, packed;
+    struct made tiny, whole;
     if (!writing())
         return;
     make_tiny(&tiny);
@@ -363,6 +363,7 @@ static void test_write(void **state)
     whole.file.data[whole.block_end[7] - 2] ^= 0x40;
     write_recording("corrupt-1", whole.file.data, whole.file.len);
 #ifdef HAVE_ZSTD
+    struct made packed;
     make_whole(&packed, &codec_zstd);
     write_recording("zstd-1", packed.file.data, packed.file.len);
     made_done(&packed);
