@@ -50,7 +50,7 @@ struct tacho_error {
 struct tacho_recording;
 
 /*
- * Opens `path` and reads all but the samples: facts, processes, what was lost. Costs about 0.2 µs a
+ * Opens `path` and reads all but the samples: facts, processes, what was lost. Costs about 0.5 µs a
  * process and one read per block. 0 or negative errno with `error` (may be NULL) filled in:
  * -ENOENT, -EACCES, … as open(2); -ENODATA empty; -EPROTO not a recording; -EPROTONOSUPPORT made by
  * a newer tacho, or compressed with a codec this build lacks.

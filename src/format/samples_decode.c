@@ -40,7 +40,7 @@ static bool pattern_valid(struct cursor runs, unsigned ticks)
 static int take_patterns(struct cursor *c, struct samples *s)
 {
     uint64_t count = cursor_varint(c);
-    if (c->bad || count > cursor_left(c) / 2)
+    if (c->bad || count > cursor_left(c) / 3) /* a length and one run */
         return -EPROTO;
     s->pattern = calloc(count + 1, sizeof *s->pattern);
     if (s->pattern == NULL)

@@ -155,8 +155,10 @@ int stage_put(struct stage *stage, struct track *track, uint32_t groups, bool id
                             .known = known},
            sizeof(struct staged));
     to += STAGED_WORDS;
-    for (uint64_t left = metrics; left != 0; left &= left - 1)
-        *to++ = value[__builtin_ctzll(left)];
+    for (uint64_t left = metrics; left != 0; left &= left - 1) {
+        unsigned m = (unsigned)__builtin_ctzll(left);
+        *to++ = (known >> m & 1) != 0 ? value[m] : 0;
+    }
     stage->arena_words += words;
     if (track->last_record == NO_RECORD)
         track->first_record = at;
@@ -323,8 +325,10 @@ static uint64_t changed_metrics(const struct stage *stage, const struct track *t
              left &= left - 1) {
             unsigned m = (unsigned)__builtin_ctzll(left);
             uint64_t bit = UINT64_C(1) << m;
-            if (*value++ != track->last[m] || ((s.known ^ track->known) & bit) != 0)
+            bool moved = (s.known & bit) != 0 && *value != track->last[m];
+            if (moved || ((s.known ^ track->known) & bit) != 0)
                 changed |= bit;
+            value++;
         }
         at = s.next;
     }

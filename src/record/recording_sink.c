@@ -11,6 +11,7 @@
 
 #define FLUSH_EVERY_NS NS_PER_S
 #define KEYFRAME_EVERY 16 /* flushes */
+#define METRICS_EVERY 600 /* flushes: one corrupt block must not cost their names */
 #define ANCHOR_EVERY_NS (60 * NS_PER_S)
 #define ANCHOR_SLACK_NS \
     NS_PER_MS /* clocks that moved by more against each other are told at once */
@@ -136,30 +137,35 @@ struct sample_sink recording_sink(struct recording *r)
 
 /* ---- writing ---- */
 
-static int append_block(struct recording *r, unsigned type, unsigned flags, uint64_t first_ns,
-                        uint64_t last_ns, const struct buffer *payload)
+/* Blocks are written one by one: what a live reader has taken in is never taken back. */
+static int write_block(struct recording *r, unsigned type, unsigned flags, uint64_t first_ns,
+                       uint64_t last_ns, const struct buffer *payload)
 {
     struct block_header header = {.type = (uint8_t)type,
                                   .flags = (uint8_t)flags,
                                   .sequence = r->sequence,
                                   .first_ns = first_ns,
                                   .last_ns = last_ns};
+    buffer_clear(&r->out);
     int rc = payload->failed ? -ENOMEM
                              : block_append(&r->out, &header, payload->data, payload->len,
                                             r->options.codec, r->compressor);
+    if (rc == 0)
+        rc = block_file_append(&r->file, r->out.data, r->out.len, clock_mono_ns());
     r->sequence += rc == 0;
     return rc;
 }
 
-static int append_samples(struct recording *r, struct stage *stage, unsigned type, bool keyframe)
+static int write_samples(struct recording *r, struct stage *stage, unsigned type, bool keyframe,
+                         bool wanted)
 {
     uint64_t first_ns, last_ns;
     buffer_clear(&r->payload);
     int rc = stage_encode(stage, keyframe, &r->payload, &first_ns, &last_ns);
     if (rc == -ENODATA)
         return 0;
-    if (rc == 0)
-        rc = append_block(r, type, keyframe ? BLOCK_KEYFRAME : 0, first_ns, last_ns, &r->payload);
+    if (rc == 0 && wanted)
+        rc = write_block(r, type, keyframe ? BLOCK_KEYFRAME : 0, first_ns, last_ns, &r->payload);
     return rc;
 }
 
@@ -175,54 +181,50 @@ static void put_gap(struct recording *r, uint64_t now_ns)
                    &(struct record){.type = RECORD_NOTE,
                                     .note = {.time_ns = now_ns,
                                              .text = {(const uint8_t *)lost, sizeof lost - 1}}});
+}
+
+/* After a failure this also tries whether writing works again. What is not written is kept. */
+static int write_journal(struct recording *r, uint64_t now_ns)
+{
+    size_t bytes = r->journal.len;
+    if (r->file.error != 0)
+        put_gap(r, now_ns);
+    if (r->journal.len == 0)
+        return 0;
+    int rc = write_block(r, BLOCK_JOURNAL, 0, r->journal_first_ns, now_ns, &r->journal);
+    if (rc != 0) {
+        r->journal.len = bytes;
+        return rc;
+    }
+    buffer_clear(&r->journal);
     r->journal_dropped = false;
+    return 0;
 }
 
-static int encode_blocks(struct recording *r, uint64_t now_ns)
+static void tell_trouble(struct recording *r, int before)
 {
-    bool keyframe = r->keyframe_due || r->flushes % KEYFRAME_EVERY == 0;
-    int rc = 0;
-    if (r->journal.len > 0)
-        rc = append_block(r, BLOCK_JOURNAL, 0, r->journal_first_ns, now_ns, &r->journal);
-    int rc2 = append_samples(r, r->overview, BLOCK_OVERVIEW, keyframe);
-    int rc3 = append_samples(r, r->processes, BLOCK_PROCESSES, keyframe);
-    return rc != 0 ? rc : rc2 != 0 ? rc2 : rc3;
-}
-
-static void tell_trouble(const struct recording *r, int error)
-{
-    if (r->options.on_trouble != NULL)
-        r->options.on_trouble(r->options.user, error);
+    if ((before == 0) != (r->file.error == 0) && r->options.on_trouble != NULL)
+        r->options.on_trouble(r->options.user, r->file.error);
 }
 
 int recording_flush(struct recording *r)
 {
-    uint64_t now_ns = clock_mono_ns(), sequence = r->sequence;
+    uint64_t now_ns = clock_mono_ns();
     int before = r->file.error;
     anchor_put(r);
-    size_t journal_bytes = r->journal.len;
-    if (before != 0)
-        put_gap(r, now_ns);
-    buffer_clear(&r->out);
-    int rc = encode_blocks(r, now_ns);
+    if (r->flushes % METRICS_EVERY == 1)
+        metrics_put(&r->journal);
+    bool keyframe = r->keyframe_due || r->flushes % KEYFRAME_EVERY == 0;
+    int rc = write_journal(r, now_ns);
+    /* Samples without the births they belong to would mean nothing. */
+    int rc2 = write_samples(r, r->overview, BLOCK_OVERVIEW, keyframe, rc == 0);
+    int rc3 = write_samples(r, r->processes, BLOCK_PROCESSES, keyframe, rc == 0 && rc2 == 0);
     r->flushed_ns = r->now_ns != 0 ? r->now_ns : now_ns;
     r->flushes++;
-    /* A block that could not be encoded leaves the rest: only its samples are missing. */
+    rc = rc != 0 ? rc : rc2 != 0 ? rc2 : rc3;
+    /* Samples that did not reach the file leave readers with values from before. */
     r->keyframe_due = rc != 0;
-    if (r->out.len == 0)
-        return rc;
-    int written = block_file_append(&r->file, r->out.data, r->out.len, now_ns);
-    if (written != 0) {
-        r->sequence = sequence; /* these never came to be */
-        r->journal.len = journal_bytes;
-        r->keyframe_due = true;
-        if (before == 0)
-            tell_trouble(r, written);
-        return written;
-    }
-    buffer_clear(&r->journal);
-    if (before != 0)
-        tell_trouble(r, 0);
+    tell_trouble(r, before);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* What the journal says: facts, metrics, entities, processes, happenings, anchors. */
 #include <limits.h>
 
+#include "base/crc32c.h"
 #include "test_read_build.h"
 
 static void put(struct made *m, const struct record *record)
@@ -303,6 +304,27 @@ static void test_happenings(void **state)
     done(&m, rec);
 }
 
+/* Texts are found again by their CRC, which these have in common. */
+static void test_texts_of_one_checksum(void **state)
+{
+    static const uint8_t polynomial[5] = {0xf1, 0x76, 0xec, 0x05, 0x01};
+    struct made m;
+    char twin[] = "aaaaaaaa";
+    made_init(&m, NULL);
+    for (size_t i = 0; i < sizeof polynomial; i++)
+        twin[i] = (char)(twin[i] ^ polynomial[i]);
+    assert_int_equal(crc32c(0, twin, 8), crc32c(0, "aaaaaaaa", 8));
+    PUT(&m, RECORD_NOTE, note, .text = span_text("aaaaaaaa"));
+    PUT(&m, RECORD_NOTE, note, .text = span_text(twin));
+    record_put_number(&m.journal, "aaaaaaaa", 1);
+    record_put_number(&m.journal, twin, 2);
+    struct tacho_recording *rec = open_journal(&m);
+    assert_string_equal(tacho_happening(rec, 0)->text, "aaaaaaaa");
+    assert_string_equal(tacho_happening(rec, 1)->text, twin);
+    assert_int_equal(tacho_fact_count(rec), 2);
+    done(&m, rec);
+}
+
 static void test_missing(void **state)
 {
     struct made m;
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_no_anchor),
         cmocka_unit_test(test_anchors),
         cmocka_unit_test(test_happenings),
+        cmocka_unit_test(test_texts_of_one_checksum),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_records_from_the_future),
         cmocka_unit_test(test_nonsense_records),

@@ -244,6 +244,28 @@ static void test_garbage_between_blocks(void **state)
     made_done(&m);
 }
 
+/* The search reads the file in pieces; a header may lie across two. */
+static void test_garbage_of_any_length(void **state)
+{
+    static const uint8_t garbage[200000];
+    struct made m;
+    make_small(&m, NULL, 15);
+    for (size_t end = 65536 - 120; end < 65536 + 60; end++) {
+        size_t n = end - m.block_end[0];
+        struct buffer file = {0};
+        struct tacho_recording *rec;
+        buffer_put(&file, m.file.data, m.block_end[0]);
+        buffer_put(&file, garbage, n);
+        buffer_put(&file, m.file.data + m.block_end[0], m.file.len - m.block_end[0]);
+        assert_int_equal(open_bytes(file.data, file.len, &rec), 0);
+        assert_int_equal(tacho_recording_salvage(rec)->lost_bytes, n);
+        assert_int_equal(tacho_recording_salvage(rec)->missing_blocks, 0);
+        tacho_recording_close(rec);
+        buffer_done(&file);
+    }
+    made_done(&m);
+}
+
 /* A failed write that could not be taken back: half a block, then the writer went on behind it. */
 static void test_torn_block_in_the_middle(void **state)
 {
@@ -571,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_flip_everywhere_compressed),
         cmocka_unit_test(test_counts_of_a_corrupt_block),
         cmocka_unit_test(test_garbage_between_blocks),
+        cmocka_unit_test(test_garbage_of_any_length),
         cmocka_unit_test(test_torn_block_in_the_middle),
         cmocka_unit_test(test_missing_blocks),
         cmocka_unit_test(test_repeated_blocks_are_ignored),
