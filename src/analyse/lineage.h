@@ -60,8 +60,10 @@ typedef void (*lineage_sink)(void *user, const struct lineage_growth *growth);
 
 struct lineage;
 
-/* `recorder_pid` is the pid of the recorder whose child the root is; 0 for attached trees. NULL
- * without memory. */
+/*
+ * `recorder_pid` is the pid of the recorder whose child the root is; 0 for attached trees. NULL
+ * without memory.
+ */
 struct lineage *lineage_new(uint32_t recorder_pid, lineage_sink sink, void *user);
 void lineage_free(struct lineage *lineage);
 
@@ -89,12 +91,13 @@ struct lineage_sample {
 /* Unknown and ended entities are left out of account. About 15 ns. */
 void lineage_put(struct lineage *lineage, uint32_t entity, const struct lineage_sample *sample);
 
-/* The process was found to have ended by the current tick; a sample of this very tick still counts.
- */
+/* The process was found to have ended by the current tick, whose sample still counts. */
 void lineage_end(struct lineage *lineage, uint32_t entity);
 
-/* Ends the last tick and counts all that waits. Nothing but lineage_unpaid_ns and free may
- * follow. */
+/*
+ * Ends the last tick and counts all that waits. Nothing but lineage_unpaid_ns and free may
+ * follow.
+ */
 int lineage_finish(struct lineage *lineage);
 
 /*

@@ -171,15 +171,15 @@ static void set_rounding_aside(struct lineage *h, struct node *node, struct debt
 /* One more sample of the payer. Whether the debt can still be paid in part. */
 static bool age_debt(struct lineage *h, struct node *node, struct debt *d)
 {
-    bool payable = false;
-    for (enum group g = 0; g < GROUPS; g++) {
-        if (node->sampled[g] == h->tick && !lapsed(d, g))
+    for (enum group g = 0; g < GROUPS; g++)
+        if (node->sampled[g] == h->tick && d->samples[g] < SAMPLES_MAX)
             d->samples[g]++;
-        payable |= !lapsed(d, g);
-    }
+    /* I/O that is not read any more must not keep debts for ever. */
+    if (!node->known[GROUP_IO] || d->samples[GROUP_CPU] == SAMPLES_MAX)
+        d->samples[GROUP_IO] = SAMPLES_MAX;
     if (lapsed(d, GROUP_CPU))
         set_rounding_aside(h, node, d);
-    return payable;
+    return !lapsed(d, GROUP_CPU) || !lapsed(d, GROUP_IO);
 }
 
 bool debts_age(struct lineage *h, struct node *node)

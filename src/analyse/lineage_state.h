@@ -11,6 +11,7 @@ enum group { GROUP_CPU, GROUP_IO, GROUPS };
 
 #define CREDIT_TICKS 3    /* so long growth waits for an explanation: this tick and those before */
 #define PAYABLE_SAMPLES 2 /* after so many samples of the payer a debt has lapsed */
+#define SAMPLES_MAX 8     /* counted; the kinds of counters are sampled by turns at worst */
 #define LAPSED_MAX 64     /* of one payer: nobody has more zombies that will yet be handed over */
 #define NONE UINT32_MAX
 

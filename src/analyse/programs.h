@@ -1,4 +1,4 @@
-/* Processes grouped by the name of their last program: a build is 1,400 processes and eight programs. */
+/* Processes by the name of their last program: a build is 1,400 processes and eight programs. */
 #ifndef TACHO_ANALYSE_PROGRAMS_H
 #define TACHO_ANALYSE_PROGRAMS_H
 

@@ -292,8 +292,9 @@ static void finish(struct summary *s, const struct walked *found)
         if ((found->io_mask >> (i + 1) & 1) == 0) /* after the CPU's column */
             s->io[i] = SUMMARY_UNKNOWN;
     s->recorder.cpu_ns = number_fact(s, "recorder_cpu_ns", s->recorder.cpu_ns);
-    s->recorder.peak_rss_bytes =
-        number_fact(s, "recorder_peak_rss_bytes", s->recorder.peak_rss_bytes);
+    /* The kernel's own peak outlives exec: it may be that of a shell or of Python. */
+    if (s->recorder.peak_rss_bytes == SUMMARY_UNKNOWN)
+        s->recorder.peak_rss_bytes = number_fact(s, "recorder_peak_rss_bytes", SUMMARY_UNKNOWN);
     s->recorder.bytes_written = tacho_recording_salvage(s->rec)->file_bytes;
     if (s->root_status == SUMMARY_UNKNOWN && target_is(s, "launch"))
         for (size_t i = 0; i < s->row_count && s->root_status == SUMMARY_UNKNOWN; i++) {

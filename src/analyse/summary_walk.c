@@ -167,6 +167,7 @@ static int begin_tick(struct pass *pass, uint64_t time_ns)
 {
     finish_tick(pass);
     pass->in_tick = true;
+    pass->s->completeness.ticks++;
     pass->tick_ns = time_ns;
     pass->tree_rss = pass->sum_rss = SUMMARY_UNKNOWN;
     pass->largest = SUMMARY_NOBODY;
@@ -182,7 +183,6 @@ static void take_tree(struct pass *pass, const struct tacho_sample *sample)
 {
     struct summary *s = pass->s;
     const struct positions *p = &pass->tree;
-    s->completeness.ticks++;
     if (fresh(sample, p, TREE_RSS))
         pass->tree_rss = value(sample, p, TREE_RSS);
     if (fresh(sample, p, TREE_PROCESSES))

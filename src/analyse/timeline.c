@@ -117,7 +117,7 @@ double timeline_peak_rate(const struct timeline *t, uint64_t window_ns)
            ((double)window * (double)t->bucket_ns);
 }
 
-/* Where the window around bucket `i` begins: in its middle, but where the recording begins or ends. */
+/* Where the window begins that has bucket `i` in its middle, or as near as the ends allow. */
 static size_t window_around(const struct timeline *t, size_t window, size_t i)
 {
     size_t begin = i > window / 2 ? i - window / 2 : 0;

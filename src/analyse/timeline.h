@@ -23,8 +23,10 @@ struct timeline {
 int timeline_init(struct timeline *t, uint64_t from_ns, uint64_t to_ns, uint64_t bucket_ns);
 void timeline_done(struct timeline *t);
 
-/* Adds `amount`, evenly spread between two moments; what lies outside goes to the nearest bucket.
- * 10 ns. */
+/*
+ * Adds `amount`, evenly spread between two moments; what lies outside goes to the nearest bucket.
+ * 10 ns.
+ */
 void timeline_add(struct timeline *t, uint64_t from_ns, uint64_t to_ns, double amount);
 
 /*
@@ -34,8 +36,10 @@ void timeline_add(struct timeline *t, uint64_t from_ns, uint64_t to_ns, double a
  */
 void timeline_finish(struct timeline *t, double capacity);
 
-/* The largest rate over windows of `window_ns` (rounded up to buckets; the whole when that is
- * shorter). */
+/*
+ * The largest rate over windows of `window_ns` (rounded up to buckets; the whole when that is
+ * shorter).
+ */
 double timeline_peak_rate(const struct timeline *t, uint64_t window_ns);
 
 /*

@@ -50,6 +50,12 @@ static bool among(const struct range *ranges, size_t n, uint32_t c)
     return low < n && ranges[low].first <= c;
 }
 
+/* An empty text may be NULL, to which even 0 must not be added. */
+static const uint8_t *end_of(const uint8_t *text, size_t n)
+{
+    return n == 0 ? text : text + n;
+}
+
 /* ---- UTF-8 ---- */
 
 /* Table 3-7 of the Unicode standard: the first byte decides the length and the second one's range.
@@ -100,7 +106,7 @@ size_t utf8_next(const uint8_t *p, const uint8_t *end, uint32_t *ret)
 
 bool utf8_valid(const void *text, size_t n)
 {
-    const uint8_t *p = text, *end = p + n;
+    const uint8_t *p = text, *end = end_of(p, n);
     uint32_t c;
     while (p < end) {
         p += utf8_next(p, end, &c);
@@ -142,7 +148,7 @@ unsigned utf8_width(uint32_t c)
 
 size_t text_width(const void *text, size_t n)
 {
-    const uint8_t *p = text, *end = p + n;
+    const uint8_t *p = text, *end = end_of(p, n);
     size_t width = 0;
     while (p < end) {
         uint32_t c;
@@ -171,7 +177,7 @@ static void put_json_character(struct buffer *ret, uint32_t c)
 
 void text_put_json(struct buffer *ret, const void *text, size_t n)
 {
-    const uint8_t *p = text, *end = p + n;
+    const uint8_t *p = text, *end = end_of(p, n);
     buffer_put_byte(ret, '"');
     while (p < end) {
         uint32_t c;
@@ -219,7 +225,7 @@ static size_t put_shown(struct buffer *ret, uint32_t c, bool utf8)
 
 void text_put_terminal(struct buffer *ret, const void *text, size_t n, bool utf8)
 {
-    const uint8_t *p = text, *end = p + n;
+    const uint8_t *p = text, *end = end_of(p, n);
     while (p < end) {
         uint32_t c;
         p += utf8_next(p, end, &c);
@@ -231,7 +237,7 @@ void text_put_terminal(struct buffer *ret, const void *text, size_t n, bool utf8
 
 size_t text_put_fitted(struct buffer *ret, const void *text, size_t n, size_t width, bool utf8)
 {
-    const uint8_t *p = text, *end = p + n;
+    const uint8_t *p = text, *end = end_of(p, n);
     size_t mark_width = utf8 ? 1 : 3;
     if (mark_width > width)
         mark_width = width;
@@ -314,7 +320,7 @@ static void put_escape_quoted(struct buffer *ret, const uint8_t *p, const uint8_
 
 void text_put_shell(struct buffer *ret, const void *argv, size_t n)
 {
-    const uint8_t *p = argv, *end = p + n;
+    const uint8_t *p = argv, *end = end_of(p, n);
     while (p < end) {
         const uint8_t *stop = memchr(p, 0, (size_t)(end - p));
         if (stop == NULL)

@@ -11,8 +11,7 @@
 #define UTF8_REPLACEMENT UINT32_C(0xFFFD)
 
 /*
- * Decodes the character at `p` (which is before `end`). Returns how many bytes it takes, at
- * least 1.
+ * Decodes the character at `p`, before `end`. Returns how many bytes it takes, at least 1.
  * `*ret` is UTF8_INVALID for what is no UTF-8 as RFC 3629 has it: overlong forms, surrogates, cut
  * sequences; then one maximal ill-formed piece is taken, as Unicode recommends (3.9, U+FFFD
  * substitution of maximal subparts), so that every reader shows as many U+FFFD.

@@ -88,7 +88,10 @@ int cli_finish(void)
 
 /* ---- options ---- */
 
-/* The long option that `argument` ("--name" or "--name=value") names; *ret_matches counts all that it may abbreviate. */
+/*
+ * The long option that `argument` ("--name", "--name=value") names or abbreviates. *ret_matches
+ * counts those it may be.
+ */
 static const struct option *long_option(const struct option *longs, const char *argument,
                                         unsigned *ret_matches)
 {

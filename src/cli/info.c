@@ -8,7 +8,7 @@
 #include "analyse/contents.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
-#include "report/info.h"
+#include "report/recording_info.h"
 
 static const char help[] = "Usage: tacho info FILE [--json]\n"
                            "Says what a recording holds: the session, how often it was sampled, "

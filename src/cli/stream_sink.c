@@ -142,6 +142,11 @@ static void on_put(void *user, void *handle, unsigned kind, uint32_t groups, boo
                                   .value = value});
 }
 
+static void on_idle(void *user, void *handle, const uint64_t *value, uint64_t known)
+{
+    on_put(user, handle, ENTITY_PROCESS, 1u << GROUP_CLOCK, true, value, known);
+}
+
 static void on_tick_end(void *user)
 {
     drain(user);
@@ -160,6 +165,7 @@ struct sample_sink stream_sink(struct stream *s)
                                 .remove = on_remove,
                                 .tick = on_tick,
                                 .put = on_put,
+                                .idle = on_idle,
                                 .tick_end = on_tick_end,
                                 .bytes_written = on_bytes_written};
 }

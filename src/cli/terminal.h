@@ -7,10 +7,10 @@
 /* Whether the locale's characters are UTF-8. setlocale(LC_CTYPE) was called in main. */
 bool terminal_utf8(void);
 
-/* Columns of stdout's terminal, or COLUMNS where that is set, or 80. */
+/* COLUMNS where that is set to a number, else the columns of stdout's terminal, else 80. */
 unsigned terminal_width(void);
 
-/* Whether stdout is a terminal that shows colours and NO_COLOR is not set (https://no-color.org). */
+/* Whether stdout is a terminal with colours, and NO_COLOR not set (https://no-color.org). */
 bool terminal_colour(void);
 
 #endif

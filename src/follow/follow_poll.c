@@ -6,7 +6,8 @@
  * the session's leader belongs: sessions pass from parent to child only.
  *
  * The kernel gives a pid out a little before anybody can see its process: microseconds, or as long
- * as the parent has to wait for a processor. Pids without a process are looked at again.
+ * as the parent then waits for a processor, where a control group's CPU limit may keep it for 100
+ * ms. Pids without a process are looked at again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #define PROBE_MAX 8192     /* beyond so many new pids listing /proc is cheaper */
 #define FIRST_FREE_PID 300 /* where the kernel starts again after pid_max */
 #define UNSEEN_MAX 256     /* pids given out last whose process a listing may come too early for */
-#define SETTLED_NS (50 * NS_PER_MS) /* a pid without a process by then has ended, or is a thread */
+#define SETTLED_NS (250 * NS_PER_MS) /* without a process by then it has ended, or is a thread's */
 
 struct candidate {
     pid_t pid;

@@ -44,8 +44,12 @@ struct track;
  */
 struct stage;
 
-/* `kind` of all entities, or 0 for a mixed stage. NULL without memory. */
-struct stage *stage_new(unsigned kind, uint64_t interval_ns);
+/*
+ * `kind` of all entities, or 0 for a mixed stage. `quiet_groups`: at ticks without a stage_put, from its
+ * first to its removal, an entity is idle with these groups sampled and unchanged; 0: it was not there.
+ * NULL without memory.
+ */
+struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_groups);
 void stage_free(struct stage *stage);
 
 /* A new entity; ids must ascend. NULL without memory. The stage owns it. */

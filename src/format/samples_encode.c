@@ -13,7 +13,9 @@ struct track {
     struct track *next;
     uint32_t entity;
     uint8_t kind;
+    bool seen; /* something was staged before this block */
     bool removed;
+    uint16_t removed_tick; /* of the block: from then on it is only there where it was staged */
     uint32_t first_record, last_record; /* offsets in the arena, NO_RECORD */
     uint64_t known;                     /* metrics whose last value was valid */
     uint64_t last[];                    /* per metric, as the decoder has it */
@@ -38,6 +40,7 @@ struct group_masks {
 struct stage {
     unsigned kind;
     uint64_t interval_ns;
+    uint32_t quiet; /* the pattern's mask for ticks at which nothing was staged */
     struct group_masks masks[ENTITY_KINDS];
     struct track *first, **end;
     size_t tracks;
@@ -52,13 +55,15 @@ struct stage {
     struct buffer entities, column;
 };
 
-struct stage *stage_new(unsigned kind, uint64_t interval_ns)
+struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_groups)
 {
     struct stage *stage = calloc(1, sizeof *stage);
     if (stage == NULL)
         return NULL;
     stage->kind = kind;
     stage->interval_ns = interval_ns;
+    if (quiet_groups != 0)
+        stage->quiet = PATTERN_PRESENT | PATTERN_IDLE | quiet_groups << PATTERN_GROUP_SHIFT;
     stage->end = &stage->first;
     for (unsigned k = 1; k < ENTITY_KINDS; k++) {
         const struct kind_info *info = kind_info(k);
@@ -101,8 +106,8 @@ struct track *stage_add(struct stage *stage, uint32_t entity, unsigned kind)
 
 void stage_remove(struct stage *stage, struct track *track)
 {
-    (void)stage;
     track->removed = true;
+    track->removed_tick = (uint16_t)(stage->ticks > 0 ? stage->ticks - 1 : 0);
 }
 
 int stage_tick(struct stage *stage, uint64_t time_ns)
@@ -217,17 +222,19 @@ static unsigned pattern_index(struct stage *stage, const uint8_t *runs, size_t n
     return stage->pattern_count++;
 }
 
-static unsigned encode_pattern(struct stage *stage, const struct track *track)
+static unsigned encode_pattern(struct stage *stage, struct track *track)
 {
     uint8_t runs[TICKS_MAX * 2 * VARINT_MAX], *p = runs;
     uint32_t mask = 0, run = 0;
     uint32_t at = track->first_record;
+    unsigned end = track->removed ? track->removed_tick : stage->ticks;
     struct staged s = {.tick = UINT16_MAX};
     if (at != NO_RECORD)
         s = staged_at(stage, at);
     for (unsigned tick = 0; tick < stage->ticks; tick++) {
-        uint32_t now = 0;
+        uint32_t now = track->seen && tick < end ? stage->quiet : 0;
         if (s.tick == tick) {
+            track->seen = true;
             now = PATTERN_PRESENT | (s.idle ? PATTERN_IDLE : 0) | s.groups << PATTERN_GROUP_SHIFT;
             s = s.next != NO_RECORD ? staged_at(stage, s.next)
                                     : (struct staged){.tick = UINT16_MAX};
@@ -360,12 +367,18 @@ static void encode_snapshot(struct stage *stage, struct track *track)
     }
 }
 
+static bool worth_encoding(const struct stage *stage, const struct track *t, bool keyframe)
+{
+    bool quiet = stage->quiet != 0 && t->seen && (!t->removed || t->removed_tick > 0);
+    return t->first_record != NO_RECORD || quiet || (keyframe && !t->removed);
+}
+
 static unsigned encode_entities(struct stage *stage, bool keyframe)
 {
     unsigned count = 0;
     uint32_t before = 0;
     for (struct track *t = stage->first; t != NULL; t = t->next) {
-        if (t->first_record == NO_RECORD && (t->removed || !keyframe))
+        if (!worth_encoding(stage, t, keyframe))
             continue;
         varint_put(&stage->entities, t->entity - before);
         before = t->entity;

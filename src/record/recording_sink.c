@@ -236,8 +236,8 @@ int recording_create(const struct recording_options *options, struct recording *
     if (r == NULL)
         return -ENOMEM;
     r->options = *options;
-    r->processes = stage_new(ENTITY_PROCESS, options->interval_ns);
-    r->overview = stage_new(0, options->interval_ns);
+    r->processes = stage_new(ENTITY_PROCESS, options->interval_ns, 1u << GROUP_CLOCK);
+    r->overview = stage_new(0, options->interval_ns, 0);
     if (options->codec != NULL)
         r->compressor = options->codec->compressor_new();
     r->flushed_ns = r->journal_first_ns = clock_mono_ns();

@@ -1,5 +1,7 @@
-/* A small table on a page: columns as wide as they must be, those that matter least left out where there is no room, and a
- * last one of free text that takes what is left. */
+/*
+ * A small table on a page: columns as wide as they must be, those that matter least left out where
+ * there is no room, and a last one of free text that takes what is left.
+ */
 #ifndef TACHO_REPORT_COLUMNS_H
 #define TACHO_REPORT_COLUMNS_H
 

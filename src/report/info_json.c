@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "format/metric.h"
-#include "report/info.h"
 #include "report/json.h"
+#include "report/recording_info.h"
 
 const char *info_kind_name(unsigned kind)
 {

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "report/columns.h"
-#include "report/info.h"
 #include "report/quantity.h"
+#include "report/recording_info.h"
 
 #define INDENT 2
 

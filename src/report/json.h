@@ -1,6 +1,6 @@
 /*
- * JSON being written: objects and arrays, indented, commas where they belong. Nothing here depends on the
- * locale, and every text comes out valid (base/text.h).
+ * JSON being written: objects and arrays, indented, commas where they belong. Nothing here depends
+ * on the locale, and every text comes out valid (base/text.h).
  */
 #ifndef TACHO_REPORT_JSON_H
 #define TACHO_REPORT_JSON_H

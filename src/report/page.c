@@ -8,6 +8,7 @@
 #define WORDS_AT 24
 #define NARROW 56 /* below, words get lines of their own */
 #define NARROW_WORDS_AT 4
+#define NARROW_FIGURE 24 /* below, figures are not aligned */
 
 struct page page_of(struct buffer *out, unsigned width, bool utf8, bool colour)
 {
@@ -46,17 +47,24 @@ void page_end_line(const struct page *page)
     buffer_put_byte(page->out, '\n');
 }
 
+size_t page_put_fitted(const struct page *page, enum ink ink, size_t at, const void *text, size_t n)
+{
+    struct buffer fitted = {0};
+    size_t room = at < page->width ? page->width - at : 0;
+    size_t cells = text_put_fitted(&fitted, text, n, room, page->utf8);
+    page_put(page, ink, fitted.data, fitted.len);
+    page->out->failed |= fitted.failed;
+    buffer_done(&fitted);
+    return at + cells;
+}
+
 void page_line(const struct page *page, enum ink ink, size_t indent, const void *text, size_t n)
 {
-    struct buffer line = {0};
     if (indent >= page->width)
         indent = 0;
-    text_put_fitted(&line, text, n, page->width - indent, page->utf8);
     page_blank(page, indent);
-    page_put(page, ink, line.data, line.len);
+    page_put_fitted(page, ink, indent, text, n);
     page_end_line(page);
-    page->out->failed |= line.failed;
-    buffer_done(&line);
 }
 
 static void put_wrapped(const struct page *page, enum ink ink, struct buffer *line)
@@ -71,7 +79,7 @@ void page_wrap(const struct page *page, enum ink ink, size_t at, size_t indent, 
 {
     struct buffer line = {0}, word = {0};
     size_t used = at;
-    const char *end = text + n;
+    const char *end = n == 0 ? text : text + n; /* nothing may be NULL */
     while (text < end) {
         const char *stop = memchr(text, ' ', (size_t)(end - text));
         if (stop == NULL)
@@ -110,26 +118,23 @@ void page_item(const struct page *page, enum ink ink, const struct buffer *words
 void page_figure(const struct page *page, const char *label, const struct buffer *figure,
                  const struct buffer *words)
 {
-    size_t n = strlen(label), cells = text_width(figure->data, figure->len);
-    page_blank(page, LABEL_INDENT);
-    page_put(page, INK_FAINT, label, n);
-    page_blank(page, LABEL_INDENT + n < FIGURE_AT ? FIGURE_AT - LABEL_INDENT - n : 1);
-    page_put(page, INK_STRONG, figure->data, figure->len);
     page->out->failed |= figure->failed || words->failed;
+    page_blank(page, LABEL_INDENT);
+    size_t at = page_put_fitted(page, INK_FAINT, LABEL_INDENT, label, strlen(label));
+    size_t figure_at = at < FIGURE_AT && page->width >= NARROW_FIGURE ? FIGURE_AT : at + 1;
+    if (at < page->width)
+        page_blank(page, figure_at - at);
+    at = page_put_fitted(page, INK_STRONG, figure_at, figure->data, figure->len);
     if (words->len == 0) {
         page_end_line(page);
-        return;
-    }
-    if (page->width < NARROW) {
+    } else if (page->width < NARROW) {
         page_end_line(page);
         page_more(page, INK_PLAIN, words);
-        return;
+    } else {
+        size_t words_at = at + 2 < WORDS_AT ? WORDS_AT : at + 2;
+        page_blank(page, words_at - at);
+        page_wrap(page, INK_PLAIN, words_at, WORDS_AT, (const char *)words->data, words->len);
     }
-    size_t at = FIGURE_AT + cells + 2;
-    if (at < WORDS_AT)
-        at = WORDS_AT;
-    page_blank(page, at - FIGURE_AT - cells);
-    page_wrap(page, INK_PLAIN, at, WORDS_AT, (const char *)words->data, words->len);
 }
 
 void page_more(const struct page *page, enum ink ink, const struct buffer *words)

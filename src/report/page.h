@@ -1,6 +1,6 @@
 /*
- * Lines for a terminal: no line is wider than the page, whatever is put on it. Everything that is put is made
- * harmless (base/text.h) and wrapped or cut; colour only where it was asked for.
+ * Lines for a terminal: no line is wider than the page, whatever is put on it. Everything that is
+ * put is made harmless (base/text.h) and wrapped or cut; colour only where it was asked for.
  */
 #ifndef TACHO_REPORT_PAGE_H
 #define TACHO_REPORT_PAGE_H
@@ -26,10 +26,14 @@ void page_put_text(const struct page *page, enum ink ink, const char *text);
 void page_blank(const struct page *page, size_t cells);
 void page_end_line(const struct page *page);
 
+/* Any bytes, cut where the line is full, which has `at` cells already. Returns the cells used. */
+size_t page_put_fitted(const struct page *page, enum ink ink, size_t at, const void *text,
+                       size_t n);
+
 /* One line of any bytes after `indent` cells, cut where it does not fit. */
 void page_line(const struct page *page, enum ink ink, size_t indent, const void *text, size_t n);
 
-/* Text broken at blanks into lines after `indent` cells; `at` cells of the first line are used already. */
+/* Text broken at blanks into lines after `indent` cells; `at` of the first are used already. */
 void page_wrap(const struct page *page, enum ink ink, size_t at, size_t indent, const char *text,
                size_t n);
 
@@ -47,9 +51,7 @@ void page_more(const struct page *page, enum ink ink, const struct buffer *words
 /* One thing of a list; the ink is its mark's. */
 void page_item(const struct page *page, enum ink ink, const struct buffer *words);
 
-/*
- * A sparkline: `value[i]` from 0 to `most`; UINT64_MAX is a blank. One cell a value.
- */
+/* A sparkline, one cell a value from 0 to `most`; UINT64_MAX is a blank. */
 void page_sparkline(const struct page *page, enum ink ink, const uint64_t *value, size_t n,
                     uint64_t most);
 

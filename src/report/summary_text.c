@@ -330,7 +330,7 @@ static void put_spark(const struct page *page, const struct spark *spark, enum i
     page_blank(page, spark->at - 2 - strlen(label));
     page_sparkline(page, ink, spark->value, spark->cells, most);
     page_blank(page, 2);
-    page_put(page, INK_PLAIN, figure->data, figure->len);
+    page_put_fitted(page, INK_PLAIN, spark->at + spark->cells + 2, figure->data, figure->len);
     page_end_line(page);
 }
 

@@ -6,8 +6,8 @@
 #include "report/page.h"
 
 /*
- * Appends the summary. No line is wider than the page, and none holds anything that a terminal obeys but colours.
- * Failure shows in `page->out->failed`.
+ * Appends the summary. No line is wider than the page, and none holds anything that a terminal
+ * obeys but colours. Failure shows in `page->out->failed`.
  */
 void summary_put_text(const struct page *page, const struct summary *summary);
 

@@ -36,7 +36,7 @@ static uint64_t read_texts(struct sampler *s, struct process *p, bool with_cwd)
 void sampler_make_room(struct sampler *s)
 {
     for (; s->oldest_kept < s->count; s->oldest_kept++) {
-        struct process *p = s->list[s->oldest_kept];
+        struct process *p = s->slots[s->oldest_kept].process;
         if (p->busy)
             continue;
         int released = process_files_release(&p->files);
@@ -52,16 +52,18 @@ static int append(struct sampler *s, struct process *p)
 {
     if (s->count == s->cap) {
         size_t cap = s->cap == 0 ? 64 : s->cap * 2;
-        struct process **grown = realloc(s->list, cap * sizeof(struct process *));
+        struct slot *grown = realloc(s->slots, cap * sizeof *grown);
         if (grown == NULL)
             return -ENOMEM;
-        s->list = grown;
+        s->slots = grown;
         s->cap = cap;
     }
     int r = map_put(&s->by_pid, (uint32_t)p->pid, (uint64_t)(uintptr_t)p);
-    if (r == 0)
-        s->list[s->count++] = p;
-    return r;
+    if (r != 0)
+        return r;
+    p->slot = s->count++;
+    s->slots[p->slot] = (struct slot){.pid = p->pid, .process = p};
+    return 0;
 }
 
 static uint32_t parent_entity(const struct sampler *s, pid_t parent)
@@ -147,7 +149,6 @@ struct process *sampler_admit(struct sampler *s, const struct follow_birth *birt
     record_birth(s, p, birth);
     p->handle = s->sink.add(s->sink.user, p->entity, ENTITY_PROCESS);
     s->seen++;
-    s->alive++;
     return p;
 }
 
@@ -212,8 +213,11 @@ static void record_exit(struct sampler *s, struct process *p, int status,
 static void mark_parent(struct sampler *s, const struct process *p)
 {
     const uint64_t *at = map_get(&s->by_pid, (uint32_t)p->value[PROCESS_PARENT_PID]);
-    if ((p->known >> PROCESS_PARENT_PID & 1) != 0 && at != NULL)
-        ((struct process *)(uintptr_t)*at)->stat_due = true;
+    if ((p->known >> PROCESS_PARENT_PID & 1) == 0 || at == NULL)
+        return;
+    struct process *parent = (struct process *)(uintptr_t)*at;
+    parent->stat_due = true;
+    s->slots[parent->slot].due_ns = 0;
 }
 
 void sampler_end(struct sampler *s, struct process *p, int status, const struct rusage *usage)
@@ -228,6 +232,8 @@ void sampler_end(struct sampler *s, struct process *p, int status, const struct 
     record_exit(s, p, status, usage);
     mark_parent(s, p);
     p->ended = true;
+    s->slots[p->slot].pid = 0;
+    sampler_count(s, p);
     const uint64_t *at = map_get(&s->by_pid, (uint32_t)p->pid);
     if (at != NULL && *at == (uint64_t)(uintptr_t)p)
         map_remove(&s->by_pid, (uint32_t)p->pid);

@@ -17,7 +17,27 @@ struct detail_result {
     uint64_t processors, cores, packages, package_mask;
 };
 
+/* What a process adds to the sums of the tree. */
+struct tree_sums {
+    uint64_t processes, threads, rss, pss, swap, fds, tcp_established, tcp_listening;
+};
+
+struct process;
+
+/*
+ * All that a tick touches of a process that stood still: kept apart and close together, since with a
+ * thousand of them memory that is not in the cache costs more than the work.
+ */
+struct slot {
+    uint64_t cpu_ns; /* its CPU clock at the last tick */
+    uint64_t
+        due_ns; /* when it is to be looked at even though it stands still; 0: at the next tick */
+    pid_t pid;  /* 0: it has ended, and waits for its last put */
+    struct process *process;
+};
+
 struct process {
+    size_t slot; /* its place among the sampler's slots */
     uint32_t entity;
     pid_t pid;
     uint64_t start_ticks, start_stack;
@@ -36,12 +56,13 @@ struct process {
     bool stat_due;  /* a child of it has ended: its children's times must be read */
     uint32_t stale; /* STALE_*: what was not read since it last ran */
     bool zombie;
-    int zombie_status;     /* as its stat showed it, -1 unknown */
-    bool in_limbo;         /* ended and dropped while busy: freed when it comes back */
-    bool ended;            /* gone, and only waits for its last put */
-    uint32_t final_groups; /* brought up to date after the end, for the next tick */
-    uint64_t processor;    /* where its one thread last ran */
-    uint32_t denied;       /* groups that permission refuses: asked again now and then */
+    int zombie_status; /* as its stat showed it, -1 unknown */
+    bool in_limbo;     /* ended and dropped while busy: freed when it comes back */
+    bool ended;
+    struct tree_sums counted; /* what of it is in the sums now */
+    uint32_t final_groups;    /* brought up to date after the end, for the next tick */
+    uint64_t processor;       /* where its one thread last ran */
+    uint32_t denied;          /* groups that permission refuses: asked again now and then */
 
     /* Owned by the detail thread between detail_ask and detail_take. */
     bool busy;

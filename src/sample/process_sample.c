@@ -164,7 +164,8 @@ static enum outcome read_fds(struct sampler *s, struct process *p, uint32_t *gro
 static bool read_status_and_fds(struct sampler *s, struct process *p, uint32_t *groups)
 {
     p->stale &= ~STALE_STATUS;
-    p->status_ns = s->now_ns + STATUS_EVERY_NS;
+    bool many = s->ran_before > SAMPLER_FEW_RAN;
+    p->status_ns = s->now_ns + (many ? 2 * STATUS_EVERY_NS : STATUS_EVERY_NS);
     if (wanted(p, GROUP_STATUS) && read_status(s, p, groups) == GONE)
         return false;
     return !wanted(p, GROUP_FDS) || read_fds(s, p, groups) != GONE;
@@ -180,10 +181,11 @@ static bool read_stale(struct sampler *s, struct process *p, bool ran, uint32_t 
     if (ran)
         p->stale = STALE_STAT | STALE_IO | STALE_STATUS;
     bool by_turns = ran && s->interval_ns < NS_PER_S && s->ran_before > SAMPLER_FEW_RAN;
-    bool stat_turn = ((s->tick + p->entity) & 1) == 0;
-    bool stat = (p->stale & STALE_STAT) != 0 && (!by_turns || stat_turn);
-    bool io = (p->stale & STALE_IO) != 0 && (!by_turns || !stat_turn);
-    bool memory = ran || s->now_ns - p->rss_ns >= RSS_EVERY_NS;
+    unsigned turn = (unsigned)((s->tick + p->entity) % 3);
+    bool stat = (p->stale & STALE_STAT) != 0 && (!by_turns || turn == 0);
+    bool io = (p->stale & STALE_IO) != 0 && (!by_turns || turn == 1);
+    bool memory =
+        by_turns ? turn == 2 : ran || p->stale != 0 || s->now_ns - p->rss_ns >= RSS_EVERY_NS;
     bool status = (p->stale & STALE_STATUS) != 0 &&
                   (s->now_ns >= p->status_ns || s->ran_before <= VERY_FEW_RAN);
     if ((stat || p->stat_due) && wanted(p, GROUP_STAT) && read_stat(s, p, groups) == GONE)
@@ -227,37 +229,72 @@ static uint32_t take_detail(struct sampler *s, struct process *p)
 #define DETAIL_EVERY_NS (NS_PER_S / 5)
 #define DETAIL_ASKED_MAX 32 /* a tick; the thread's budget decides how soon they come back */
 
+static bool wants_detail(const struct sampler *s, const struct process *p)
+{
+    return !p->busy && p->detail_ran && !p->zombie && s->detail != NULL &&
+           (wanted(p, GROUP_SMAPS) || wanted(p, GROUP_TCP) || p->threads);
+}
+
 static void ask_detail(struct sampler *s, struct process *p)
 {
-    if (p->busy || !p->detail_ran || p->zombie || s->now_ns < p->detail_ns || s->detail == NULL ||
-        s->asked >= DETAIL_ASKED_MAX ||
-        (!wanted(p, GROUP_SMAPS) && !wanted(p, GROUP_TCP) && !p->threads))
+    if (!wants_detail(s, p) || s->now_ns < p->detail_ns)
         return;
-    p->detail_ran = false;
     p->detail_ns = s->now_ns + DETAIL_EVERY_NS;
+    if (s->asked >= DETAIL_ASKED_MAX) {
+        p->detail_ns += p->entity % 8 * DETAIL_EVERY_NS; /* not all of them again at one tick */
+        return;
+    }
+    p->detail_ran = false;
     s->asked++;
     detail_ask(s->detail, p);
 }
 
-bool process_sample(struct sampler *s, struct process *p)
+/* When a process that stands still is to be looked at all the same. */
+static uint64_t next_look(const struct sampler *s, const struct process *p)
 {
-    uint64_t cpu_ns;
-    if (cpu_clock_read(p->pid, &cpu_ns) != 0)
-        return false;
-    bool first = (p->known & BIT(PROCESS_CPU)) == 0;
-    bool ran = first || cpu_ns != p->value[PROCESS_CPU];
+    uint64_t due = p->rss_ns + RSS_EVERY_NS;
+    if ((p->stale & STALE_STATUS) != 0 && p->status_ns < due)
+        due = p->status_ns;
+    if (wants_detail(s, p) && p->detail_ns < due)
+        due = p->detail_ns;
+    return due;
+}
+
+/* The way of those that ran, or are due. */
+static bool look(struct sampler *s, struct process *p, bool ran, uint64_t cpu_ns)
+{
     uint32_t groups = GROUP(GROUP_CLOCK);
     set(p, PROCESS_CPU, cpu_ns);
     s->ran += ran;
     p->detail_ran |= ran;
-    bool rss_due = s->now_ns - p->rss_ns >= RSS_EVERY_NS;
-    if ((ran || p->stale != 0 || p->stat_due || rss_due) && !read_stale(s, p, ran, &groups))
+    if (!read_stale(s, p, ran, &groups))
         return false;
     if (p->detail_ready)
         groups |= take_detail(s, p);
     ask_detail(s, p);
+    sampler_count(s, p);
     if (p->handle != NULL)
         s->sink.put(s->sink.user, p->handle, ENTITY_PROCESS, groups, !ran, p->value, p->known);
+    return true;
+}
+
+bool process_sample(struct sampler *s, struct slot *slot)
+{
+    uint64_t cpu_ns;
+    if (cpu_clock_read(slot->pid, &cpu_ns) != 0)
+        return false;
+    if (cpu_ns == slot->cpu_ns && s->now_ns < slot->due_ns) {
+        const struct process *p = slot->process;
+        if (s->sink.idle != NULL)
+            s->sink.idle(s->sink.user, p->handle, p->value, p->known);
+        return true;
+    }
+    struct process *p = slot->process;
+    bool first = (p->known & BIT(PROCESS_CPU)) == 0;
+    if (!look(s, p, first || cpu_ns != slot->cpu_ns, cpu_ns))
+        return false;
+    slot->cpu_ns = cpu_ns;
+    slot->due_ns = next_look(s, p);
     return true;
 }
 

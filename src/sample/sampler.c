@@ -52,24 +52,37 @@ int sampler_follow(struct sampler *s, const struct follow_mechanism *mechanism,
 
 /* ---- one tick ---- */
 
-struct sums {
-    uint64_t processes, threads, rss, pss, swap, fds, tcp_established, tcp_listening, known;
-};
-
-static void sums_add(struct sums *sums, const struct process *p)
+/* A value that was never known is 0 in `value`, and so adds nothing. */
+static struct tree_sums sums_of(const struct process *p)
 {
-    if (p->zombie)
-        return;
-    sums->processes++;
-    sums->threads += (p->known & BIT(PROCESS_THREADS)) != 0 ? p->value[PROCESS_THREADS] : 1;
-    sums->known |= p->known;
-    /* A value that was never known is 0 in `value`, and so adds nothing. */
-    sums->rss += p->value[PROCESS_RSS];
-    sums->pss += p->value[PROCESS_PSS];
-    sums->swap += p->value[PROCESS_SWAP];
-    sums->fds += p->value[PROCESS_FDS];
-    sums->tcp_established += p->value[PROCESS_TCP_ESTABLISHED];
-    sums->tcp_listening += p->value[PROCESS_TCP_LISTENING];
+    if (p->ended || p->zombie)
+        return (struct tree_sums){0};
+    return (struct tree_sums){
+        .processes = 1,
+        .threads = (p->known & BIT(PROCESS_THREADS)) != 0 ? p->value[PROCESS_THREADS] : 1,
+        .rss = p->value[PROCESS_RSS],
+        .pss = p->value[PROCESS_PSS],
+        .swap = p->value[PROCESS_SWAP],
+        .fds = p->value[PROCESS_FDS],
+        .tcp_established = p->value[PROCESS_TCP_ESTABLISHED],
+        .tcp_listening = p->value[PROCESS_TCP_LISTENING],
+    };
+}
+
+void sampler_count(struct sampler *s, struct process *p)
+{
+    struct tree_sums now = sums_of(p), *sums = &s->sums;
+    const struct tree_sums *before = &p->counted;
+    sums->processes += now.processes - before->processes;
+    sums->threads += now.threads - before->threads;
+    sums->rss += now.rss - before->rss;
+    sums->pss += now.pss - before->pss;
+    sums->swap += now.swap - before->swap;
+    sums->fds += now.fds - before->fds;
+    sums->tcp_established += now.tcp_established - before->tcp_established;
+    sums->tcp_listening += now.tcp_listening - before->tcp_listening;
+    s->sums_known |= p->known;
+    p->counted = now;
 }
 
 static uint64_t timeval_ns(struct timeval tv)
@@ -77,8 +90,9 @@ static uint64_t timeval_ns(struct timeval tv)
     return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
 }
 
-static void put_tree(struct sampler *s, const struct sums *sums)
+static void put_tree(struct sampler *s)
 {
+    const struct tree_sums *sums = &s->sums;
     uint64_t *v = s->tree_value;
     v[TREE_PROCESSES] = sums->processes;
     v[TREE_THREADS] = sums->threads;
@@ -89,10 +103,10 @@ static void put_tree(struct sampler *s, const struct sums *sums)
     v[TREE_TCP_ESTABLISHED] = sums->tcp_established;
     v[TREE_TCP_LISTENING] = sums->tcp_listening;
     uint64_t known = BIT(TREE_PROCESSES) | BIT(TREE_THREADS) | BIT(TREE_RSS);
-    known |= (sums->known & BIT(PROCESS_PSS)) != 0 ? BIT(TREE_PSS) : 0;
-    known |= (sums->known & BIT(PROCESS_SWAP)) != 0 ? BIT(TREE_SWAP) : 0;
-    known |= (sums->known & BIT(PROCESS_FDS)) != 0 ? BIT(TREE_FDS) : 0;
-    if ((sums->known & BIT(PROCESS_TCP_ESTABLISHED)) != 0)
+    known |= (s->sums_known & BIT(PROCESS_PSS)) != 0 ? BIT(TREE_PSS) : 0;
+    known |= (s->sums_known & BIT(PROCESS_SWAP)) != 0 ? BIT(TREE_SWAP) : 0;
+    known |= (s->sums_known & BIT(PROCESS_FDS)) != 0 ? BIT(TREE_FDS) : 0;
+    if ((s->sums_known & BIT(PROCESS_TCP_ESTABLISHED)) != 0)
         known |= BIT(TREE_TCP_ESTABLISHED) | BIT(TREE_TCP_LISTENING);
     uint32_t groups = 1u << TREE_GROUP_SUMS;
     struct rusage usage;
@@ -129,9 +143,12 @@ static void take_details(struct sampler *s)
         return;
     for (struct process *p = detail_take(s->detail), *next; p != NULL; p = next) {
         next = p->next_detail;
-        p->detail_ready = true;
-        if (p->in_limbo)
+        if (p->in_limbo) {
             sampler_drop(s, p);
+            continue;
+        }
+        p->detail_ready = true;
+        s->slots[p->slot].due_ns = 0;
     }
 }
 
@@ -143,27 +160,41 @@ static void put_final(struct sampler *s, struct process *p)
                     p->known);
 }
 
-static void sample_processes(struct sampler *s, struct sums *sums)
+/* Takes those that ended out of the slots. */
+static void drop_ended(struct sampler *s)
 {
-    s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
-    s->ran = 0;
     size_t kept = 0, oldest_kept = s->oldest_kept;
     for (size_t i = 0; i < s->count; i++) {
-        struct process *p = s->list[i];
-        if (!p->ended && !process_sample(s, p))
-            sampler_end(s, p, -1, NULL);
-        if (!p->ended) {
-            sums_add(sums, p);
-            s->list[kept++] = p;
+        struct process *p = s->slots[i].process;
+        if (s->slots[i].pid == 0) {
+            put_final(s, p);
+            sampler_drop(s, p);
+            oldest_kept -= i < s->oldest_kept;
             continue;
         }
-        put_final(s, p);
-        sampler_drop(s, p);
-        oldest_kept -= i < s->oldest_kept;
+        if (kept != i) {
+            s->slots[kept] = s->slots[i];
+            p->slot = kept;
+        }
+        kept++;
     }
     s->count = kept;
     s->oldest_kept = oldest_kept;
-    s->alive = sums->processes;
+}
+
+static void sample_processes(struct sampler *s)
+{
+    bool any_ended = false;
+    s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
+    s->ran = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        struct slot *slot = &s->slots[i];
+        if (slot->pid != 0 && !process_sample(s, slot))
+            sampler_end(s, slot->process, -1, NULL);
+        any_ended |= slot->pid == 0;
+    }
+    if (any_ended)
+        drop_ended(s);
     s->ran_before = s->ran;
 }
 
@@ -204,10 +235,9 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     if (s->follow != NULL)
         s->mechanism->poll(s->follow, now_ns);
     take_details(s);
-    struct sums sums = {0};
     if (s->processes) {
-        sample_processes(s, &sums);
-        put_tree(s, &sums);
+        sample_processes(s);
+        put_tree(s);
     }
     if (due(&s->machine_ns, now_ns, MACHINE_EVERY_NS))
         machine_sample(s->machine, now_ns, due(&s->machine_all_ns, now_ns, MACHINE_ALL_EVERY_NS),
@@ -243,13 +273,12 @@ void sampler_reaped(struct sampler *s, pid_t pid, int status, const struct rusag
     struct process *p = process_of(s, pid);
     if (p == NULL)
         return;
-    s->alive -= s->alive > 0 && !p->ended;
     sampler_end(s, p, status, usage);
 }
 
 size_t sampler_alive(const struct sampler *s)
 {
-    return s->alive;
+    return s->sums.processes;
 }
 
 bool sampler_has(const struct sampler *s, pid_t pid)
@@ -309,14 +338,16 @@ void sampler_free(struct sampler *s)
         if (p->in_limbo)
             sampler_drop(s, p);
     }
-    for (size_t i = 0; i < s->count; i++)
-        sampler_drop(s, s->list[i]);
+    for (size_t i = 0; i < s->count; i++) {
+        s->slots[i].process->handle = NULL; /* it was there at the last tick: it is not removed */
+        sampler_drop(s, s->slots[i].process);
+    }
     machine_sampler_free(s->machine);
     map_done(&s->by_pid);
     buffer_done(&s->argv);
     buffer_done(&s->exe);
     buffer_done(&s->cwd);
-    free(s->list);
+    free(s->slots);
     if (s->statm_fd >= 0)
         close(s->statm_fd);
     free(s);

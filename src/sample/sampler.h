@@ -3,10 +3,11 @@
  *
  * What is read when, per process:
  *   each tick     the CPU clock. Where it stands still the process did not run: nothing else is read
- *   when it ran   memory, stat and I/O: all while at most SAMPLER_FEW_RAN processes ran in the tick
- *                 before; with more, stat and (memory + I/O) by turns
+ *   when it ran   stat, I/O, memory: all while at most SAMPLER_FEW_RAN processes ran in the tick
+ *                 before; with more one of them in turn, the rest when it stands still again
  *   each second   resident memory of those that did not run: others can take pages from them;
- *                 of those that ran status, context switches, descriptors (with few: each tick)
+ *                 of those that ran status, context switches, descriptors (with few each tick, with
+ *                 many every other second)
  *   slow schedule PSS, TCP, the threads' processors (detail.h)
  * With intervals of a second and more everything but the slow schedule is read each tick.
  *
@@ -59,7 +60,7 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, ui
 void sampler_before_reap(struct sampler *sampler, pid_t pid);
 void sampler_reaped(struct sampler *sampler, pid_t pid, int status, const struct rusage *usage);
 
-/* Processes alive as far as is known. Zombies of other parents count until they are gone. */
+/* Processes alive as far as is known. Zombies do not count. */
 size_t sampler_alive(const struct sampler *sampler);
 
 /* Whether a process of that pid is recorded and has not ended. */

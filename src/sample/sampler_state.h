@@ -19,10 +19,11 @@ struct sampler {
 
     const struct follow_mechanism *mechanism;
     struct follow *follow;
-    struct map by_pid;     /* pid -> struct process, those that have not ended */
-    struct process **list; /* in order of entity */
+    struct map by_pid;  /* pid -> struct process, those that have not ended */
+    struct slot *slots; /* in order of entity */
     size_t count, cap;
-    size_t alive; /* not ended, no zombies, at the last tick or birth */
+    struct tree_sums sums;
+    uint64_t sums_known; /* metrics known of any process so far */
     uint32_t next_entity;
     uint64_t seen; /* processes, ever */
 
@@ -30,7 +31,7 @@ struct sampler {
     size_t ran_before, ran;   /* processes that ran, in the last tick and in this one */
     size_t asked;             /* slow looks asked for in this tick */
     size_t descriptors, kept; /* affordable, and kept at most by now */
-    size_t oldest_kept;       /* place in `list` from where on descriptors may still be kept */
+    size_t oldest_kept;       /* place in `slots` from where on descriptors may still be kept */
 
     struct detail *detail;
     struct machine_sampler *machine;
@@ -43,6 +44,9 @@ struct sampler {
     struct buffer argv, exe, cwd;
 };
 
+/* sampler.c: brings what a process adds to the sums up to date. */
+void sampler_count(struct sampler *s, struct process *p);
+
 /* births.c: how processes enter and leave. */
 struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth);
 void sampler_end(struct sampler *s, struct process *p, int status, const struct rusage *usage);
@@ -54,7 +58,7 @@ void sampler_make_room(struct sampler *s);
  * process_sample.c: reads what is due of one process and puts it. False when the process is gone:
  * nothing was put, and the caller ends it.
  */
-bool process_sample(struct sampler *s, struct process *p);
+bool process_sample(struct sampler *s, struct slot *slot);
 /* Brings the values of a zombie up to date for the tick after it was reaped. */
 void process_sample_final(struct sampler *s, struct process *p);
 

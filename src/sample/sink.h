@@ -20,6 +20,11 @@ struct sample_sink {
     /* See stage_put: `value` is indexed by position, read only where `groups` say. */
     void (*put)(void *user, void *handle, unsigned kind, uint32_t groups, bool idle,
                 const uint64_t *value, uint64_t known);
+    /*
+     * A process stood still since the tick before, and nothing but its CPU clock was read. NULL: a process
+     * that is neither put nor removed at a tick is taken to have stood still.
+     */
+    void (*idle)(void *user, void *handle, const uint64_t *value, uint64_t known);
     void (*tick_end)(void *user);
     uint64_t (*bytes_written)(void *user);
 };

@@ -199,7 +199,7 @@ static void compare_entity(struct script *s, unsigned i, const struct samples *s
 static void fuzz_stage(const uint8_t *data, size_t size)
 {
     static struct script s;
-    struct stage *stage = stage_new(ENTITY_PROCESS, 100);
+    struct stage *stage = stage_new(ENTITY_PROCESS, 100, 0);
     struct track *track[TRACKS];
     s = (struct script){.c = {data, data + size, false}};
     for (unsigned i = 0; i < TRACKS; i++)

@@ -28,7 +28,7 @@
 
 #include "format/block.h"
 #include "format/metric.h"
-#include "format/record.h"
+#include "format/records.h"
 #include "format/samples.h"
 
 #define MS UINT64_C(1000000)
@@ -38,7 +38,7 @@
 #define STORY_REAL_NS UINT64_C(1700000000000000000) /* 2023-11-14T22:13:20Z */
 #define STORY_RECORDER_PID 9
 
-/* Something that is sampled. What is set of `value` is put at the next story_put, then forgotten. */
+/* Something that is sampled. What is set of `value` is put at the next story_put, and gone. */
 struct actor {
     uint32_t entity, pid;
     unsigned kind;
@@ -135,8 +135,8 @@ static inline void story_entity(struct story *s, struct actor *a, unsigned kind)
 static inline void story_begin(struct story *s, const char *target)
 {
     *s = (struct story){.now_ns = STORY_START_NS, .interval_ns = 100 * MS, .next_entity = 1};
-    s->processes = stage_new(ENTITY_PROCESS, s->interval_ns);
-    s->overview = stage_new(0, s->interval_ns);
+    s->processes = stage_new(ENTITY_PROCESS, s->interval_ns, 0);
+    s->overview = stage_new(0, s->interval_ns, 0);
     assert_non_null(s->processes);
     assert_non_null(s->overview);
     record_put(&s->journal, &(struct record){.type = RECORD_ANCHOR,

@@ -496,8 +496,10 @@ static void sim_sample(struct sim *p, uint32_t recorder_pid)
     lineage_put(f.h, p->id, &s);
 }
 
-/* When an end is noticed: as soon as it is gone; one tick later unless it is the recorder's own
- * child, as polling does; already when it is a zombie, as event sources do. */
+/*
+ * When an end is noticed: as soon as it is gone; one tick later unless it is the recorder's own
+ * child, as polling does; already when it is a zombie, as event sources do.
+ */
 enum noticing { AT_ONCE, LATE, EARLY, NOTICINGS };
 
 static void sim_tick(enum noticing noticing)

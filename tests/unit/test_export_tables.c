@@ -184,7 +184,7 @@ static void build_processes(void)
     put_exit(&journal, 4, 0);
     put_journal(&journal);
     buffer_done(&journal);
-    struct stage *stage = stage_new(ENTITY_PROCESS, TICK);
+    struct stage *stage = stage_new(ENTITY_PROCESS, TICK, 0);
     struct track *tracks[2];
     for (uint32_t i = 0; i < 2; i++)
         tracks[i] = stage_add(stage, i + 1, ENTITY_PROCESS);
@@ -305,7 +305,7 @@ static void build_machine(bool anchored)
                   {ENTITY_PROCESSOR, "0"},
                   {ENTITY_DISK, "sd,a"},
                   {ENTITY_RECORDER, ""}};
-    struct stage *stage = stage_new(0, TICK);
+    struct stage *stage = stage_new(0, TICK, 0);
     struct track *tracks[5];
     for (uint32_t i = 0; i < 5; i++) {
         record_put(&journal, &(struct record){.type = RECORD_ENTITY,
@@ -379,7 +379,7 @@ static void build_many(unsigned processes, unsigned ticks)
 {
     struct buffer journal = {0};
     put_head(&journal, true);
-    struct stage *stage = stage_new(ENTITY_PROCESS, TICK);
+    struct stage *stage = stage_new(ENTITY_PROCESS, TICK, 0);
     struct track **tracks = calloc(processes, sizeof(struct track *));
     for (uint32_t i = 0; i < processes; i++) {
         put_birth(&journal, i + 1, (int)i + 100, "worker", "worker", 7);

@@ -164,7 +164,7 @@ struct staged {
 
 static void staged_init(struct staged *s)
 {
-    *s = (struct staged){.stage = stage_new(ENTITY_PROCESS, 100)};
+    *s = (struct staged){.stage = stage_new(ENTITY_PROCESS, 100, 0)};
     assert_non_null(s->stage);
     s->track = stage_add(s->stage, 5, ENTITY_PROCESS);
     assert_non_null(s->track);
@@ -287,7 +287,7 @@ static void test_who_is_listed(void **state)
 
 static void test_mixed_kinds(void **state)
 {
-    struct stage *stage = stage_new(0, 100);
+    struct stage *stage = stage_new(0, 100, 0);
     struct buffer payload = {0};
     struct samples s;
     struct samples_entity e;

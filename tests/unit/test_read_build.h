@@ -78,8 +78,8 @@ static inline struct span span_text(const char *text)
 static inline void made_init(struct made *m, const struct codec *codec)
 {
     *m = (struct made){.codec = codec, .now_ns = 5000000000, .interval_ns = 100000000};
-    m->processes = stage_new(ENTITY_PROCESS, m->interval_ns);
-    m->overview = stage_new(0, m->interval_ns);
+    m->processes = stage_new(ENTITY_PROCESS, m->interval_ns, 0);
+    m->overview = stage_new(0, m->interval_ns, 0);
     m->compressor = codec != NULL ? codec->compressor_new() : NULL;
     assert_non_null(m->processes);
     assert_non_null(m->overview);

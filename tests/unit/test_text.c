@@ -128,6 +128,9 @@ static void escapes_json(void **state)
     assert_string_equal(json(BYTES("a\0b")), "\"a\\u0000b\"");
     assert_string_equal(json(BYTES("\u00E9\U0001F600")), "\"\u00E9\U0001F600\"");
     assert_string_equal(json("", 0), "\"\"");
+    assert_string_equal(json(NULL, 0), "\"\"");
+    assert_int_equal(text_width(NULL, 0), 0);
+    assert_true(utf8_valid(NULL, 0));
 }
 
 static void disarms_terminals(void **state)

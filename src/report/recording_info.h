@@ -1,6 +1,6 @@
 /* What a recording holds and lacks, for people and for programs. */
-#ifndef TACHO_REPORT_INFO_H
-#define TACHO_REPORT_INFO_H
+#ifndef TACHO_REPORT_RECORDING_INFO_H
+#define TACHO_REPORT_RECORDING_INFO_H
 
 #include "analyse/contents.h"
 #include "report/page.h"
