@@ -285,6 +285,55 @@ static void test_who_is_listed(void **state)
     staged_done(&s);
 }
 
+/* What `pattern` says of each of the block's ticks must be `expected`. */
+static void assert_pattern(const struct samples *s, const struct samples_entity *e,
+                           const uint32_t *expected)
+{
+    struct pattern_walk w = {.runs = s->pattern[e->pattern]};
+    for (unsigned tick = 0; tick < s->ticks; tick++)
+        assert_int_equal(pattern_next(&w), expected[tick]);
+}
+
+static void test_what_is_not_put_stood_still(void **state)
+{
+    const uint32_t put = PATTERN_PRESENT | MEMORY_GROUP << PATTERN_GROUP_SHIFT;
+    const uint32_t quiet =
+        PATTERN_PRESENT | PATTERN_IDLE | 1u << GROUP_CLOCK << PATTERN_GROUP_SHIFT;
+    struct staged s = {.stage = stage_new(ENTITY_PROCESS, 100, 1u << GROUP_CLOCK)};
+    struct samples_entity e;
+    s.track = stage_add(s.stage, 5, ENTITY_PROCESS);
+    stage_tick(s.stage, 1000); /* not there before its first sample */
+    put_rss(&s, 1100, 7, true);
+    stage_tick(s.stage, 1200);
+    encode(&s, true);
+    assert_int_equal(samples_next(&s.samples, &e), 1);
+    assert_pattern(&s.samples, &e, (const uint32_t[]){0, put, quiet});
+    stage_tick(s.stage, 1300); /* listed although nothing was staged */
+    encode(&s, false);
+    assert_int_equal(samples_next(&s.samples, &e), 1);
+    assert_int_equal(e.columns, 0);
+    assert_pattern(&s.samples, &e, (const uint32_t[]){quiet});
+    stage_tick(s.stage, 1400);
+    put_rss(&s, 1500, 8, true);
+    stage_remove(s.stage, s.track); /* its last values, and no more */
+    stage_tick(s.stage, 1600);
+    encode(&s, false);
+    assert_int_equal(samples_next(&s.samples, &e), 1);
+    assert_pattern(&s.samples, &e, (const uint32_t[]){quiet, put, 0});
+    stage_tick(s.stage, 1700);
+    encode(&s, true);
+    assert_int_equal(s.samples.entities, 0);
+    /* Removed without last values: gone at that very tick. */
+    s.track = stage_add(s.stage, 6, ENTITY_PROCESS);
+    put_rss(&s, 1800, 8, true);
+    stage_tick(s.stage, 1900);
+    stage_remove(s.stage, s.track);
+    encode(&s, false);
+    assert_int_equal(samples_next(&s.samples, &e), 1);
+    assert_pattern(&s.samples, &e, (const uint32_t[]){put, 0});
+    staged_done(&s);
+}
+
 static void test_mixed_kinds(void **state)
 {
     struct stage *stage = stage_new(0, 100, 0);
@@ -366,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_what_a_block_holds),
         cmocka_unit_test(test_keyframe_repeats_what_is_known),
         cmocka_unit_test(test_who_is_listed),
+        cmocka_unit_test(test_what_is_not_put_stood_still),
         cmocka_unit_test(test_mixed_kinds),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_extreme_values),
