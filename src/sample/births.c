@@ -120,8 +120,9 @@ static void open_files(struct sampler *s, struct process *p)
         sampler_make_room(s);
         process_files_open(&s->root, p->pid, keep, &p->files);
     }
-    p->pidfd = pidfd_for(s, p->pid);
-    s->kept += p->files.keep ? DESCRIPTORS_EACH : 1;
+    s->kept += p->files.keep ? DESCRIPTORS_EACH - 1 : 0;
+    p->pidfd = s->kept < s->descriptors ? pidfd_for(s, p->pid) : -1;
+    s->kept += p->pidfd >= 0;
 }
 
 struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth)
@@ -149,6 +150,7 @@ struct process *sampler_admit(struct sampler *s, const struct follow_birth *birt
     record_birth(s, p, birth);
     p->handle = s->sink.add(s->sink.user, p->entity, ENTITY_PROCESS);
     s->seen++;
+    sampler_count(s, p);
     return p;
 }
 
@@ -251,7 +253,8 @@ void sampler_drop(struct sampler *s, struct process *p)
         p->in_limbo = true;
         return;
     }
-    s->kept -= p->files.keep ? DESCRIPTORS_EACH : 1;
+    s->kept -= p->files.keep ? DESCRIPTORS_EACH - 1 : 0;
+    s->kept -= p->pidfd >= 0;
     process_files_close(&p->files);
     if (p->pidfd >= 0)
         close(p->pidfd);

@@ -85,7 +85,7 @@ static void look(struct detail *d, struct process *p)
     *r = (struct detail_result){.census_error = -EAGAIN};
     r->smaps_error = proc_smaps_read(&d->root, &p->files, r->smaps, &r->smaps_valid);
     look_at_sockets(d, p, r);
-    if (p->threads)
+    if (p->census)
         look_at_threads(d, p, r);
 }
 

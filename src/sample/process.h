@@ -59,6 +59,7 @@ struct process {
     int zombie_status; /* as its stat showed it, -1 unknown */
     bool in_limbo;     /* ended and dropped while busy: freed when it comes back */
     bool ended;
+    bool threads;             /* it has more than one */
     struct tree_sums counted; /* what of it is in the sums now */
     uint32_t final_groups;    /* brought up to date after the end, for the next tick */
     uint64_t processor;       /* where its one thread last ran */
@@ -66,7 +67,7 @@ struct process {
 
     /* Owned by the detail thread between detail_ask and detail_take. */
     bool busy;
-    bool threads;      /* many threads: take a census */
+    bool census;       /* it has more than one thread: look at them */
     bool detail_ready; /* `detail` is new */
     struct detail_result detail;
     struct process *next_detail;

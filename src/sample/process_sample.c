@@ -31,7 +31,7 @@ static void set_fields(struct process *p, unsigned first, const uint64_t *value,
                        unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        p->value[first + i] = value[i];
+        p->value[first + i] = (valid >> i & 1) != 0 ? value[i] : 0; /* the tree adds it up */
     uint64_t span = (BIT(n) - 1) << first;
     p->known = (p->known & ~span) | ((uint64_t)valid << first & span);
 }
@@ -48,10 +48,12 @@ static enum outcome outcome_of(struct sampler *s, struct process *p, unsigned gr
         return TAKEN;
     if (r == -ESRCH)
         return GONE;
-    if (r == -EMFILE || r == -ENFILE)
+    if (r == -EMFILE || r == -ENFILE) {
         sampler_make_room(s);
-    else
+        p->stale = STALE_STAT | STALE_IO | STALE_STATUS;
+    } else {
         p->denied |= GROUP(group);
+    }
     missing_count(&s->missing, ENTITY_PROCESS, group, r);
     return REFUSED;
 }
@@ -59,6 +61,15 @@ static enum outcome outcome_of(struct sampler *s, struct process *p, unsigned gr
 static bool wanted(const struct process *p, unsigned group)
 {
     return (p->denied & GROUP(group)) == 0;
+}
+
+/* Where the machine does not tell its topology there are processors, but no cores and packages. */
+static uint32_t set_places(struct process *p, const struct detail_result *r)
+{
+    set(p, PROCESS_PROCESSORS, r->processors);
+    const uint64_t count[] = {r->cores, r->packages, r->package_mask};
+    set_fields(p, PROCESS_CORES, count, r->cores > 0 ? 7 : 0, 3);
+    return GROUP(GROUP_PROCESSORS);
 }
 
 /* With one thread its processor is the process's; with more the detail thread takes a census. */
@@ -74,11 +85,7 @@ static uint32_t set_single_processor(struct sampler *s, struct process *p, uint6
     ran_on[processor / 64] = UINT64_C(1) << (processor % 64);
     places_count(s->facts, ran_on, &r);
     p->processor = processor;
-    set(p, PROCESS_PROCESSORS, r.processors);
-    set(p, PROCESS_CORES, r.cores);
-    set(p, PROCESS_PACKAGES, r.packages);
-    set(p, PROCESS_PACKAGE_MASK, r.package_mask);
-    return GROUP(GROUP_PROCESSORS);
+    return set_places(p, &r);
 }
 
 static enum outcome read_stat(struct sampler *s, struct process *p, uint32_t *groups)
@@ -188,15 +195,16 @@ static bool read_stale(struct sampler *s, struct process *p, bool ran, uint32_t 
         by_turns ? turn == 2 : ran || p->stale != 0 || s->now_ns - p->rss_ns >= RSS_EVERY_NS;
     bool status = (p->stale & STALE_STATUS) != 0 &&
                   (s->now_ns >= p->status_ns || s->ran_before <= VERY_FEW_RAN);
-    if ((stat || p->stat_due) && wanted(p, GROUP_STAT) && read_stat(s, p, groups) == GONE)
+    bool stat_due = stat || p->stat_due;
+    p->stale &= ~((stat ? STALE_STAT : 0u) | (io ? STALE_IO : 0u));
+    p->stat_due = false;
+    if (stat_due && wanted(p, GROUP_STAT) && read_stat(s, p, groups) == GONE)
         return false;
     if (memory && (*groups & GROUP(GROUP_MEMORY)) == 0 && wanted(p, GROUP_MEMORY) &&
         read_memory(s, p, groups) == GONE)
         return false;
     if (io && wanted(p, GROUP_IO) && read_io(s, p, groups) == GONE)
         return false;
-    p->stale &= ~((stat ? STALE_STAT : 0u) | (io ? STALE_IO : 0u));
-    p->stat_due = false;
     return !status || read_status_and_fds(s, p, groups);
 }
 
@@ -217,11 +225,7 @@ static uint32_t take_detail(struct sampler *s, struct process *p)
     if (r->census_error == 0 && p->threads) {
         set(p, PROCESS_VOLUNTARY_SWITCHES, r->voluntary_switches);
         set(p, PROCESS_INVOLUNTARY_SWITCHES, r->involuntary_switches);
-        set(p, PROCESS_PROCESSORS, r->processors);
-        set(p, PROCESS_CORES, r->cores);
-        set(p, PROCESS_PACKAGES, r->packages);
-        set(p, PROCESS_PACKAGE_MASK, r->package_mask);
-        groups |= GROUP(GROUP_SWITCHES) | GROUP(GROUP_PROCESSORS);
+        groups |= GROUP(GROUP_SWITCHES) | set_places(p, r);
     }
     return groups;
 }
@@ -245,6 +249,7 @@ static void ask_detail(struct sampler *s, struct process *p)
         return;
     }
     p->detail_ran = false;
+    p->census = p->threads;
     s->asked++;
     detail_ask(s->detail, p);
 }
@@ -285,7 +290,7 @@ bool process_sample(struct sampler *s, struct slot *slot)
         return false;
     if (cpu_ns == slot->cpu_ns && s->now_ns < slot->due_ns) {
         const struct process *p = slot->process;
-        if (s->sink.idle != NULL)
+        if (s->sink.idle != NULL && p->handle != NULL)
             s->sink.idle(s->sink.user, p->handle, p->value, p->known);
         return true;
     }

@@ -19,7 +19,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define PATIENCE_S 30 /* for what happens at once */
-#define ASKED_MAX 200
+#define ASKED_MAX 30  /* so few that all looks fit the thread's savings, where they are slow too */
 
 static struct source_root root;
 static struct host_facts facts;
@@ -101,6 +101,13 @@ static void waits(struct child *child)
 
 static char *shared_memory;
 
+/* Sanitizers use memory for each byte of the program's. */
+static uint64_t memory_slack(void)
+{
+    const char *sanitize = getenv("SANITIZE");
+    return sanitize == NULL || strcmp(sanitize, "none") == 0 ? MIB / 2 : 256 * MIB;
+}
+
 static void uses_memory(struct child *child)
 {
     child_step(child);
@@ -179,7 +186,7 @@ static void asking_and_taking_by_turns(void **state)
     detail_start();
     uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
     size_t asked = 0, taken = 0, looks = 0;
-    for (; looks < 500; looks++) {
+    for (; asked < 2 * ASKED_MAX; looks++) {
         assert_true(clock_mono_ns() < until);
         struct process *p = &processes[looks % ASKED_MAX];
         if (!p->busy) {
@@ -247,7 +254,7 @@ static void memory_is_shared_or_own(void **state)
     child_go(first);
     struct detail_result own = *look_at(p);
     assert_true(own.smaps[SMAPS_USS] >= before.smaps[SMAPS_USS] + 4 * MIB);
-    assert_true(own.smaps[SMAPS_USS] <= before.smaps[SMAPS_USS] + 5 * MIB);
+    assert_true(own.smaps[SMAPS_USS] <= before.smaps[SMAPS_USS] + 4 * MIB + memory_slack());
     assert_true(own.smaps[SMAPS_PSS] >= before.smaps[SMAPS_PSS] + 4 * MIB);
     child_go(first);
     child_go(second);
@@ -255,8 +262,8 @@ static void memory_is_shared_or_own(void **state)
     struct detail_result both = *look_at(p);
     /* Two have the 8 MiB in use: half of them each, and of nobody alone. */
     assert_true(both.smaps[SMAPS_PSS] >= own.smaps[SMAPS_PSS] + 4 * MIB - MIB / 2);
-    assert_true(both.smaps[SMAPS_PSS] <= own.smaps[SMAPS_PSS] + 4 * MIB + MIB / 2);
-    assert_true(both.smaps[SMAPS_USS] <= own.smaps[SMAPS_USS] + MIB / 2);
+    assert_true(both.smaps[SMAPS_PSS] <= own.smaps[SMAPS_PSS] + 4 * MIB + memory_slack());
+    assert_true(both.smaps[SMAPS_USS] <= own.smaps[SMAPS_USS] + memory_slack());
     child_kill(first);
     child_kill(second);
     munmap(shared_memory, 8 * MIB);

@@ -121,6 +121,12 @@ static inline void on_put(void *user, void *handle, unsigned kind, uint32_t grou
     }
 }
 
+/* The same, told in short. */
+static inline void on_idle(void *user, void *handle, const uint64_t *value, uint64_t known)
+{
+    on_put(user, handle, ENTITY_PROCESS, GROUP(GROUP_CLOCK), true, value, known);
+}
+
 static inline void on_tick_end(void *user)
 {
     assert_true(in_tick);
@@ -137,6 +143,7 @@ static const struct sample_sink sink = {.record = on_record,
                                         .remove = on_remove,
                                         .tick = on_tick,
                                         .put = on_put,
+                                        .idle = on_idle,
                                         .tick_end = on_tick_end,
                                         .bytes_written = on_bytes_written};
 
