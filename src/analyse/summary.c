@@ -184,7 +184,8 @@ static void bound_missed(struct summary *s, const struct counted *counted)
 
 static uint64_t share(uint64_t total, uint64_t part, uint64_t other)
 {
-    return (uint64_t)((double)total * ((double)part / ((double)part + (double)other)));
+    double of_it = (double)total * ((double)part / ((double)part + (double)other));
+    return of_it < (double)total ? (uint64_t)of_it : total;
 }
 
 static uint64_t less(uint64_t a, uint64_t b)

@@ -154,8 +154,11 @@ void page_sparkline(const struct page *page, enum ink ink, const uint64_t *value
     const char *const *levels = page->utf8 ? blocks : signs;
     struct buffer line = {0};
     for (size_t i = 0; i < n; i++) {
-        double share = most == 0 ? 0 : (double)value[i] / (double)most;
-        size_t level = (size_t)(share * ARRAY_LEN(blocks));
+        size_t level = ARRAY_LEN(blocks) - 1;
+        if (value[i] < most)
+            level = (size_t)((double)value[i] / (double)most * ARRAY_LEN(blocks));
+        else if (most == 0)
+            level = 0;
         if (level >= ARRAY_LEN(blocks))
             level = ARRAY_LEN(blocks) - 1;
         buffer_put_text(&line, value[i] == UINT64_MAX ? " " : levels[level]);

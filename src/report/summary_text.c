@@ -14,6 +14,7 @@
 #define SPARK_AT_NARROW 6
 #define SPARK_FIGURE 12 /* cells right of it */
 #define SPARK_MAX 120
+#define CORES_MAX 1e9 /* only nonsense is more */
 
 static bool target_is(const struct summary *s, const char *target)
 {
@@ -340,6 +341,7 @@ static void put_cpu_spark(const struct page *page, const struct summary *s, stru
     struct buffer figure = {0};
     timeline_cells(&s->cpu_line, s->cpu.peak_window_ns, spark->cells, rate);
     for (size_t i = 0; i < spark->cells; i++) {
+        rate[i] = rate[i] < CORES_MAX ? rate[i] : CORES_MAX;
         spark->value[i] = (uint64_t)(rate[i] * 1e6);
         most = rate[i] > most ? rate[i] : most;
     }
