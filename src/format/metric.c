@@ -28,12 +28,18 @@ static const struct metric process_metrics[PROCESS_METRICS] = {
     [PROCESS_PROCESSOR] =
         GAUGE("cpu_num", "id", GROUP_STAT, "processor on which the main thread last ran"),
     [PROCESS_IOWAIT] = SUM("iowait", "ns", GROUP_STAT, "waited for block I/O"),
-    [PROCESS_READ_CHARS] = SUM("read_chars", "bytes", GROUP_IO, "by read calls, cache included"),
-    [PROCESS_WRITE_CHARS] = SUM("write_chars", "bytes", GROUP_IO, "by write calls, cache included"),
-    [PROCESS_READ_COUNT] = SUM("read_count", "count", GROUP_IO, "read calls"),
-    [PROCESS_WRITE_COUNT] = SUM("write_count", "count", GROUP_IO, "write calls"),
-    [PROCESS_READ_BYTES] = SUM("read_bytes", "bytes", GROUP_IO, "fetched from storage"),
-    [PROCESS_WRITE_BYTES] = SUM("write_bytes", "bytes", GROUP_IO, "sent to storage"),
+    [PROCESS_READ_CHARS] = SUM("read_chars", "bytes", GROUP_IO,
+                               "by read calls, cache included; with children it waited for"),
+    [PROCESS_WRITE_CHARS] = SUM("write_chars", "bytes", GROUP_IO,
+                                "by write calls, cache included; with children it waited for"),
+    [PROCESS_READ_COUNT] =
+        SUM("read_count", "count", GROUP_IO, "read calls; with children it waited for"),
+    [PROCESS_WRITE_COUNT] =
+        SUM("write_count", "count", GROUP_IO, "write calls; with children it waited for"),
+    [PROCESS_READ_BYTES] =
+        SUM("read_bytes", "bytes", GROUP_IO, "fetched from storage; with children it waited for"),
+    [PROCESS_WRITE_BYTES] =
+        SUM("write_bytes", "bytes", GROUP_IO, "sent to storage; with children it waited for"),
     [PROCESS_RSS_ANON] = GAUGE("rss_anon", "bytes", GROUP_STATUS, "resident anonymous memory"),
     [PROCESS_RSS_FILE] = GAUGE("rss_file", "bytes", GROUP_STATUS, "resident mapped files"),
     [PROCESS_RSS_SHMEM] = GAUGE("rss_shmem", "bytes", GROUP_STATUS, "resident shared memory"),

@@ -18,14 +18,19 @@
 
 struct recording {
     struct block_file file;
-    struct recording_options options;
+    struct recording_options options; /* but for the path */
+    char *path;
     void *compressor;
     struct buffer journal, payload, out;
     uint64_t journal_first_ns;
     struct stage *processes, *overview;
     uint64_t sequence, flushes, flushed_ns, now_ns;
-    bool keyframe_due;
+    unsigned until_keyframe; /* flushes of samples */
     bool journal_dropped;
+    struct {
+        uint64_t from_ns, to_ns; /* after the tick that was written last, up to this one */
+        int error;               /* 0: nothing is lost, or it was told */
+    } lost;
     struct record_anchor anchor;
 };
 
@@ -70,9 +75,15 @@ static void on_record(void *user, const struct record *record)
         r->journal_dropped = true;
         return;
     }
-    if (r->journal.len == 0)
+    size_t before = r->journal.len;
+    if (before == 0)
         r->journal_first_ns = clock_mono_ns();
     record_put(&r->journal, record);
+    if (r->journal.failed) {
+        r->journal.len = before;
+        r->journal.failed = false;
+        r->journal_dropped = true;
+    }
 }
 
 /* ---- samples ---- */
@@ -112,9 +123,10 @@ static void on_tick_end(void *user)
     size_t staged = stage_bytes(r->processes) > stage_bytes(r->overview) ? stage_bytes(r->processes)
                                                                          : stage_bytes(r->overview);
     /* A little early rather than a tick late: a block is to be at most a second old. */
-    if (r->now_ns + r->options.interval_ns / 2 - r->flushed_ns >= FLUSH_EVERY_NS ||
-        staged > RECORDING_STAGE_BYTES || r->journal.len > RECORDING_JOURNAL_BYTES ||
-        stage_ticks(r->overview) == TICKS_MAX)
+    /* What could not be written is tried again each second, however much it is. */
+    bool long_journal = r->journal.len > RECORDING_JOURNAL_BYTES && r->file.error == 0;
+    if (r->now_ns + r->options.interval_ns / 2 - r->flushed_ns >= FLUSH_EVERY_NS || long_journal ||
+        staged > RECORDING_STAGE_BYTES || stage_ticks(r->overview) == TICKS_MAX)
         recording_flush(r);
 }
 
@@ -169,12 +181,13 @@ static int write_samples(struct recording *r, struct stage *stage, unsigned type
     return rc;
 }
 
-static void put_gap(struct recording *r, uint64_t now_ns)
+static void put_lost(struct recording *r, uint64_t now_ns)
 {
-    record_put(&r->journal, &(struct record){.type = RECORD_GAP,
-                                             .gap = {.from_ns = r->file.error_ns,
-                                                     .to_ns = now_ns,
-                                                     .error = (uint64_t)-r->file.error}});
+    if (r->lost.error != 0)
+        record_put(&r->journal, &(struct record){.type = RECORD_GAP,
+                                                 .gap = {.from_ns = r->lost.from_ns,
+                                                         .to_ns = r->lost.to_ns,
+                                                         .error = (uint64_t)-r->lost.error}});
     static const char lost[] = "births and exits were lost while nothing could be written";
     if (r->journal_dropped)
         record_put(&r->journal,
@@ -183,12 +196,11 @@ static void put_gap(struct recording *r, uint64_t now_ns)
                                              .text = {(const uint8_t *)lost, sizeof lost - 1}}});
 }
 
-/* After a failure this also tries whether writing works again. What is not written is kept. */
+/* After a failure there is something in it to try with. What is not written is kept. */
 static int write_journal(struct recording *r, uint64_t now_ns)
 {
     size_t bytes = r->journal.len;
-    if (r->file.error != 0)
-        put_gap(r, now_ns);
+    put_lost(r, now_ns);
     if (r->journal.len == 0)
         return 0;
     int rc = write_block(r, BLOCK_JOURNAL, 0, r->journal_first_ns, now_ns, &r->journal);
@@ -198,6 +210,7 @@ static int write_journal(struct recording *r, uint64_t now_ns)
     }
     buffer_clear(&r->journal);
     r->journal_dropped = false;
+    r->lost.error = 0;
     return 0;
 }
 
@@ -207,14 +220,30 @@ static void tell_trouble(struct recording *r, int before)
         r->options.on_trouble(r->options.user, r->file.error);
 }
 
+/* Samples that did not reach the file leave readers with values from before. */
+static void note_outcome(struct recording *r, int error, bool keyframe, uint64_t flushed_ns)
+{
+    if (error == 0) {
+        r->until_keyframe = keyframe ? KEYFRAME_EVERY - 1 : r->until_keyframe - 1;
+        return;
+    }
+    if (r->lost.error == 0)
+        r->lost.from_ns = flushed_ns;
+    r->lost.to_ns = r->now_ns;
+    r->lost.error = error;
+    r->until_keyframe = 0;
+}
+
 int recording_flush(struct recording *r)
 {
-    uint64_t now_ns = clock_mono_ns();
+    uint64_t now_ns = clock_mono_ns(), flushed_ns = r->flushed_ns;
     int before = r->file.error;
+    if (r->journal.len == 0)
+        r->journal_first_ns = now_ns;
     anchor_put(r);
     if (r->flushes % METRICS_EVERY == 1)
         metrics_put(&r->journal);
-    bool keyframe = r->keyframe_due || r->flushes % KEYFRAME_EVERY == 0;
+    bool keyframe = r->until_keyframe == 0, samples = stage_ticks(r->overview) > 0;
     int rc = write_journal(r, now_ns);
     /* Samples without the births they belong to would mean nothing. */
     int rc2 = write_samples(r, r->overview, BLOCK_OVERVIEW, keyframe, rc == 0);
@@ -222,8 +251,8 @@ int recording_flush(struct recording *r)
     r->flushed_ns = r->now_ns != 0 ? r->now_ns : now_ns;
     r->flushes++;
     rc = rc != 0 ? rc : rc2 != 0 ? rc2 : rc3;
-    /* Samples that did not reach the file leave readers with values from before. */
-    r->keyframe_due = rc != 0;
+    if (samples)
+        note_outcome(r, rc, keyframe, flushed_ns);
     tell_trouble(r, before);
     return rc;
 }
@@ -236,6 +265,7 @@ int recording_create(const struct recording_options *options, struct recording *
     if (r == NULL)
         return -ENOMEM;
     r->options = *options;
+    r->path = strdup(options->path);
     r->processes = stage_new(ENTITY_PROCESS, options->interval_ns, 1u << GROUP_CLOCK);
     r->overview = stage_new(0, options->interval_ns, 0);
     if (options->codec != NULL)
@@ -243,11 +273,11 @@ int recording_create(const struct recording_options *options, struct recording *
     r->flushed_ns = r->journal_first_ns = clock_mono_ns();
     r->file.fd = -1;
     metrics_put(&r->journal);
-    int rc = r->processes == NULL || r->overview == NULL ? -ENOMEM : 0;
+    int rc = r->processes == NULL || r->overview == NULL || r->path == NULL ? -ENOMEM : 0;
     if (options->codec != NULL && r->compressor == NULL)
         rc = -ENOMEM;
     if (rc == 0)
-        rc = block_file_create(&r->file, options->path, options->replace);
+        rc = block_file_create(&r->file, r->path, options->replace);
     if (rc != 0) {
         recording_close(r);
         return rc;
@@ -265,7 +295,7 @@ bool recording_unlinked(const struct recording *r)
 {
     struct stat ours, named;
     return fstat(r->file.fd, &ours) == 0 &&
-           (lstat(r->options.path, &named) != 0 || named.st_ino != ours.st_ino ||
+           (lstat(r->path, &named) != 0 || named.st_ino != ours.st_ino ||
             named.st_dev != ours.st_dev);
 }
 
@@ -285,6 +315,7 @@ int recording_close(struct recording *r)
     buffer_done(&r->journal);
     buffer_done(&r->payload);
     buffer_done(&r->out);
+    free(r->path);
     free(r);
     return rc;
 }

@@ -3,8 +3,8 @@
  *
  * Memory: staged samples up to RECORDING_STAGE_BYTES each for processes and the rest (a flush
  * follows), the encoded block, and what the entities cost (METRICS x 8 bytes each). While the file
- * cannot be written samples are dropped, and up to RECORDING_JOURNAL_BYTES of births and exits kept
- * for when it can again.
+ * cannot be written samples are dropped, and up to RECORDING_JOURNAL_KEPT of births and exits kept
+ * for when it can again; the recording then says which ticks are missing, and why.
  *
  * One thread. Not fork-safe: a forked child must not use it.
  */

@@ -11,6 +11,8 @@
 #define STALE_STAT 1u
 #define STALE_IO 2u
 #define STALE_STATUS 4u
+/* Of many that ran: stat (with RSS), I/O, RSS, nothing; so RSS every other tick, the rest every fourth. */
+#define TURNS 4
 #define VERY_FEW_RAN 8 /* so few that even the costly files may be read each tick */
 
 /* The catalogue's order within a group is the source's order. */
@@ -188,7 +190,7 @@ static bool read_stale(struct sampler *s, struct process *p, bool ran, uint32_t 
     if (ran)
         p->stale = STALE_STAT | STALE_IO | STALE_STATUS;
     bool by_turns = ran && s->interval_ns < NS_PER_S && s->ran_before > SAMPLER_FEW_RAN;
-    unsigned turn = (unsigned)((s->tick + p->entity) % 3);
+    unsigned turn = (unsigned)((s->tick + p->entity) % TURNS);
     bool stat = (p->stale & STALE_STAT) != 0 && (!by_turns || turn == 0);
     bool io = (p->stale & STALE_IO) != 0 && (!by_turns || turn == 1);
     bool memory =

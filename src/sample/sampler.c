@@ -353,6 +353,19 @@ void sampler_free(struct sampler *s)
     free(s);
 }
 
+/* VmHWM, which begins anew with exec, where rusage remembers the program before. 0 unknown. */
+static uint64_t own_peak_rss(const struct sampler *s)
+{
+    char text[4096];
+    uint64_t value[STATUS_FIELDS];
+    uint32_t valid = 0;
+    ssize_t n = source_read_at(s->root.proc_fd, "self/status", text, sizeof text);
+    if (n <= 0 || proc_status_parse(text, (size_t)n, value, &valid) != 0 ||
+        (valid & 1u << STATUS_PEAK_RSS) == 0)
+        return 0;
+    return value[STATUS_PEAK_RSS];
+}
+
 void sampler_finish(struct sampler *s)
 {
     struct rusage usage;
@@ -362,7 +375,8 @@ void sampler_finish(struct sampler *s)
         sink_fact_number(&s->sink, "reaped_user_ns", timeval_ns(usage.ru_utime));
         sink_fact_number(&s->sink, "reaped_system_ns", timeval_ns(usage.ru_stime));
     }
-    if (getrusage(RUSAGE_SELF, &usage) == 0)
-        sink_fact_number(&s->sink, "recorder_peak_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
+    uint64_t peak_rss = own_peak_rss(s);
+    if (peak_rss != 0)
+        sink_fact_number(&s->sink, "recorder_peak_rss_bytes", peak_rss);
     sink_fact_number(&s->sink, "recorder_cpu_ns", clock_ns(CLOCK_PROCESS_CPUTIME_ID));
 }

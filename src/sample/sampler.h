@@ -4,7 +4,8 @@
  * What is read when, per process:
  *   each tick     the CPU clock. Where it stands still the process did not run: nothing else is read
  *   when it ran   stat, I/O, memory: all while at most SAMPLER_FEW_RAN processes ran in the tick
- *                 before; with more one of them in turn, the rest when it stands still again
+ *                 before; with more RSS every other tick, stat and I/O every fourth, and what is
+ *                 left when it stands still again
  *   each second   resident memory of those that did not run: others can take pages from them;
  *                 of those that ran status, context switches, descriptors (with few each tick, with
  *                 many every other second)
