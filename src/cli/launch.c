@@ -7,8 +7,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/*
+ * Standard descriptors that came closed are occupied, or the recording would get one of their numbers
+ * and messages would be written into it. For the job they stay closed.
+ */
+static void occupy_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void inherited_save(struct inherited *ret)
 {
+    occupy_standard_descriptors();
     const struct sigaction ignore = {.sa_handler = SIG_IGN}, normal = {.sa_handler = SIG_DFL};
     sigprocmask(SIG_SETMASK, NULL, &ret->mask);
     sigaction(SIGPIPE, &ignore, &ret->on_pipe);

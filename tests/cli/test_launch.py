@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from support import BURNER, TACHO, record, report, run, wait_until
+from support import TACHO, info, record, report, run, wait_until
 
 # What a process can see of its surroundings. Printed by a job, with and without tacho.
 SURROUNDINGS = r"""
@@ -58,6 +58,19 @@ def test_nothing_leaks_into_the_job(tmp_path, prepare):
     recorded = surroundings([TACHO, "record", "-o", str(path), "--"], preexec_fn=prepare)
     assert recorded["environment"].pop("TACHO_RECORDING") == str(path)
     assert recorded == bare
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_descriptors_stay_closed(tmp_path, closed):
+    path = tmp_path / "run.tacho"
+    listings = []
+    for prefix in ("", f"{TACHO} record -o {path} -- "):
+        log = tmp_path / f"log{len(listings)}"
+        job = f"sh -c 'for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo $fd; done >{log}'"
+        subprocess.run(["sh", "-c", f"{prefix}{job} {closed}"])
+        listings.append(log.read_text())
+    assert listings[0] == listings[1]
+    assert info(path)["salvage"]["lost_bytes"] == 0
 
 
 @pytest.mark.parametrize("script, status", [
