@@ -21,14 +21,15 @@ CASES = [
 def summary(arguments):
     path = f"{WORK}/case.tacho"
     subprocess.run([TACHO, "record", "-q", "--force", "-o", path, "--", BURNER, *arguments],
-                   check=True)
+                   check=True, stdout=subprocess.DEVNULL)
     return json.loads(subprocess.run([TACHO, "report", "--json", path], check=True,
                                      stdout=subprocess.PIPE).stdout)
 
 
 def gnu_time(arguments, fields):
     log = f"{WORK}/time"
-    subprocess.run(["/usr/bin/time", "-f", fields, "-o", log, BURNER, *arguments], check=True)
+    subprocess.run(["/usr/bin/time", "-f", fields, "-o", log, BURNER, *arguments], check=True,
+                   stdout=subprocess.DEVNULL)
     return [float(field) for field in open(log).read().split()]
 
 
