@@ -3,6 +3,7 @@
 #define TACHO_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -34,6 +35,11 @@ static inline uint64_t clock_real_ns(void)
 static inline uint64_t clock_boot_ns(void)
 {
     return clock_ns(CLOCK_BOOTTIME);
+}
+
+static inline uint64_t timeval_ns(struct timeval tv)
+{
+    return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
 }
 
 static inline struct timespec timespec_from_ns(uint64_t ns)

@@ -92,7 +92,6 @@ static int begin_sampling(struct session *s)
         .facts = &s->facts,
         .sink = &s->output.sink,
         .interval_ns = s->options->interval_ns,
-        .recorder_pid = getpid(),
         .reaps = launched(s),
         .processes = s->options->target != TARGET_MACHINE,
         .descriptors = descriptors > DESCRIPTORS_RESERVED ? descriptors - DESCRIPTORS_RESERVED : 0,

@@ -181,11 +181,6 @@ void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_
     s->sink.record(s->sink.user, &r);
 }
 
-static uint64_t timeval_ns(struct timeval tv)
-{
-    return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
-}
-
 static void record_exit(struct sampler *s, struct process *p, int status,
                         const struct rusage *usage)
 {

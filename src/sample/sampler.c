@@ -85,11 +85,6 @@ void sampler_count(struct sampler *s, struct process *p)
     p->counted = now;
 }
 
-static uint64_t timeval_ns(struct timeval tv)
-{
-    return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
-}
-
 static void put_tree(struct sampler *s)
 {
     const struct tree_sums *sums = &s->sums;
@@ -306,7 +301,6 @@ int sampler_new(const struct sampler_config *config, struct sampler **ret)
     s->facts = config->facts;
     s->sink = *config->sink;
     s->interval_ns = config->interval_ns;
-    s->recorder_pid = config->recorder_pid;
     s->reaps = config->reaps;
     s->processes = config->processes;
     s->descriptors = config->descriptors;

@@ -33,7 +33,6 @@ struct sampler_config {
     const struct host_facts *facts; /* outlives the sampler */
     const struct sample_sink *sink; /* copied */
     uint64_t interval_ns;
-    pid_t recorder_pid;
     bool reaps;           /* descendants end as our children: RUSAGE_CHILDREN counts them */
     bool processes;       /* false: the machine alone */
     uint64_t descriptors; /* how many kept ones are affordable */

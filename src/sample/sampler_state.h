@@ -14,7 +14,6 @@ struct sampler {
     const struct host_facts *facts;
     struct sample_sink sink;
     uint64_t interval_ns;
-    pid_t recorder_pid;
     bool reaps, processes;
 
     const struct follow_mechanism *mechanism;
