@@ -282,46 +282,66 @@ static void column_put_value(struct column_writer *w, uint64_t last, uint64_t va
     buffer_put(w->out, bytes, sizeof bytes);
 }
 
-/* Writes the tokens of one metric into stage->column; false when it was as before at every tick. */
-static bool encode_column(struct stage *stage, struct track *track, unsigned metric)
+/* `ticks` more at which nothing changed: the same value, or still missing. */
+static void column_put_same(struct column_writer *w, unsigned ticks)
+{
+    if (w->missing > 0)
+        w->missing += ticks;
+    else
+        w->same += ticks;
+}
+
+/* What a staged sample says of one metric of a group that was sampled. */
+static void column_put(struct column_writer *w, struct track *track, unsigned metric, bool known,
+                       uint64_t value)
 {
     const uint64_t bit = UINT64_C(1) << metric;
+    bool before = (track->known & bit) != 0;
+    if (known == before && (!known || value == track->last[metric])) {
+        column_put_same(w, 1);
+    } else if (!known) {
+        column_flush(w);
+        w->missing = 1;
+        track->known &= ~bit;
+    } else {
+        column_put_value(w, track->last[metric], value);
+        track->last[metric] = value;
+        track->known |= bit;
+    }
+}
+
+/*
+ * Writes the tokens of one metric into stage->column. Where its group counts as sampled at ticks of
+ * which nothing was staged, these are in the column too; `next` is the first tick that may be one.
+ */
+static void encode_column(struct stage *stage, struct track *track, unsigned metric, unsigned next)
+{
+    const uint64_t bit = UINT64_C(1) << metric;
+    uint32_t quiet_groups = stage->quiet >> PATTERN_GROUP_SHIFT;
+    bool quiet = (metrics_of(stage, track->kind, quiet_groups) & bit) != 0;
     struct column_writer w = {.out = &stage->column};
-    bool changed = false;
     buffer_clear(&stage->column);
     for (uint32_t at = track->first_record; at != NO_RECORD;) {
         struct staged s = staged_at(stage, at);
         uint64_t metrics = metrics_of(stage, track->kind, s.groups);
+        if (quiet && s.tick > next)
+            column_put_same(&w, s.tick - next);
+        next = s.tick + 1u;
         if ((metrics & bit) != 0) {
             unsigned place = (unsigned)__builtin_popcountll(metrics & (bit - 1));
             uint64_t value = stage->arena[at + STAGED_WORDS + place];
-            bool known = (s.known & bit) != 0, before = (track->known & bit) != 0;
-            if (known == before && (!known || value == track->last[metric])) {
-                if (w.missing > 0)
-                    w.missing++;
-                else
-                    w.same++;
-            } else if (!known) {
-                column_flush(&w);
-                w.missing = 1;
-                track->known &= ~bit;
-                changed = true;
-            } else {
-                column_put_value(&w, track->last[metric], value);
-                track->last[metric] = value;
-                track->known |= bit;
-                changed = true;
-            }
+            column_put(&w, track, metric, (s.known & bit) != 0, value);
         }
         at = s.next;
     }
+    unsigned end = track->removed ? track->removed_tick : stage->ticks;
+    if (quiet && w.missing > 0 && end > next)
+        w.missing += end - next;
     w.same = 0; /* the rest is as before, and needs no words */
     column_flush(&w);
-    return changed;
 }
 
-/* The metrics that any staged sample of the entity says something new about: cheap for idle ones.
- */
+/* The metrics that any staged sample says something new about. Cheap for idle entities. */
 static uint64_t changed_metrics(const struct stage *stage, const struct track *track)
 {
     uint64_t changed = 0;
@@ -342,13 +362,14 @@ static uint64_t changed_metrics(const struct stage *stage, const struct track *t
     return changed;
 }
 
-static void encode_columns(struct stage *stage, struct track *track)
+/* `next`: the first tick at which the entity may have been without anything being staged. */
+static void encode_columns(struct stage *stage, struct track *track, unsigned next)
 {
     struct buffer *out = &stage->entities;
     uint64_t columns = changed_metrics(stage, track);
     varint_put(out, columns);
     for (; columns != 0; columns &= columns - 1) {
-        encode_column(stage, track, (unsigned)__builtin_ctzll(columns));
+        encode_column(stage, track, (unsigned)__builtin_ctzll(columns), next);
         varint_put(out, stage->column.len);
         buffer_put(out, stage->column.data, stage->column.len);
         out->failed |= stage->column.failed;
@@ -384,10 +405,11 @@ static unsigned encode_entities(struct stage *stage, bool keyframe)
         before = t->entity;
         if (stage->kind == 0)
             varint_put(&stage->entities, t->kind);
+        unsigned quiet_from = t->seen ? 0 : stage->ticks;
         varint_put(&stage->entities, encode_pattern(stage, t));
         if (keyframe)
             encode_snapshot(stage, t);
-        encode_columns(stage, t);
+        encode_columns(stage, t, quiet_from);
         t->first_record = t->last_record = NO_RECORD;
         count++;
     }

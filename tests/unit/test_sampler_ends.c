@@ -202,17 +202,8 @@ static void who_is_reaped_has_exact_figures(void **state)
 /* A parent's children times are read when a child of it ends, though it sleeps. */
 static void waits_for_two(struct child *child)
 {
-    for (int i = 0; i < 2; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            burn_ms(40);
-            for (;;)
-                pause();
-        }
-        child->number[i] = pid;
-    }
-    signal(SIGCHLD, SIG_DFL);
+    for (int i = 0; i < 2; i++)
+        child->number[i] = fork_sleeper(40);
     child_step(child);
     for (int i = 0; i < 2; i++)
         waitpid((pid_t)child->number[i], NULL, 0);
@@ -580,7 +571,7 @@ static void the_end_tells_the_sums(void **state)
 {
     struct child *child = started(exits_with_7), *other = started(waits);
     const pid_t pids[] = {child->pid, other->pid};
-    uint64_t value, told;
+    uint64_t value = 0, told = 0;
     struct rusage usage;
     int status;
     start(true, true, 1000);

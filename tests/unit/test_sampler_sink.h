@@ -294,7 +294,6 @@ static inline void start(bool processes, bool reaps, uint64_t descriptors)
                                     .facts = &facts,
                                     .sink = &sink,
                                     .interval_ns = INTERVAL_NS,
-                                    .recorder_pid = getpid(),
                                     .reaps = reaps,
                                     .processes = processes,
                                     .descriptors = descriptors};
@@ -408,6 +407,19 @@ static inline void burn_ms(uint64_t ms)
 }
 
 /* ---- bodies of children ---- */
+
+/* A child's child that burns and then sleeps as long as its parent lives. */
+static inline pid_t fork_sleeper(uint64_t burnt_ms)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    burn_ms(burnt_ms);
+    while (getppid() == parent)
+        pause();
+    _exit(0);
+}
 
 static inline void waits(struct child *child)
 {
