@@ -45,9 +45,9 @@ struct track;
 struct stage;
 
 /*
- * `kind` of all entities, or 0 for a mixed stage. `quiet_groups`: at ticks without a stage_put, from its
- * first to its removal, an entity is idle with these groups sampled and unchanged; 0: it was not there.
- * NULL without memory.
+ * `kind` of all entities, or 0 for a mixed stage. `quiet_groups`: at ticks without a stage_put,
+ * from its first to its removal, an entity is idle with these groups sampled and unchanged; 0: it
+ * was not there. NULL without memory.
  */
 struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_groups);
 void stage_free(struct stage *stage);
@@ -64,8 +64,8 @@ int stage_tick(struct stage *stage, uint64_t time_ns);
 /*
  * What was sampled of an entity at the current tick: `groups` is a mask of groups, `value` is
  * indexed by the kind's positions and read only there, `known` has a bit for each position that is
- * valid. At most one call per entity and tick. 0 or -ENOMEM (the sample is then left out). 20 ns
- * for an idle one.
+ * valid. At most one call per entity and tick. 0, -EINVAL before the first tick, or -ENOMEM: then
+ * the next stage_encode fails with it, for the block would be wrong. 20 ns for an idle one.
  */
 int stage_put(struct stage *stage, struct track *track, uint32_t groups, bool idle,
               const uint64_t *value, uint64_t known);

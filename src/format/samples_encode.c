@@ -46,6 +46,7 @@ struct stage {
     size_t tracks;
     uint64_t *arena;
     size_t arena_words, arena_cap;
+    bool lost; /* a sample found no memory: silence would pass for standing still */
     unsigned ticks;
     uint64_t time_ns[TICKS_MAX];
     /* The patterns of the block under way: encoded runs, found by hash. */
@@ -148,8 +149,12 @@ int stage_put(struct stage *stage, struct track *track, uint32_t groups, bool id
 {
     uint64_t metrics = metrics_of(stage, track->kind, groups);
     size_t words = STAGED_WORDS + (size_t)__builtin_popcountll(metrics);
-    if (stage->ticks == 0 || arena_reserve(stage, words) != 0)
+    if (stage->ticks == 0)
+        return -EINVAL;
+    if (arena_reserve(stage, words) != 0) {
+        stage->lost = true;
         return -ENOMEM;
+    }
     uint32_t at = (uint32_t)stage->arena_words;
     uint64_t *to = stage->arena + at;
     memcpy(to,
@@ -466,7 +471,9 @@ int stage_encode(struct stage *stage, bool keyframe, struct buffer *ret, uint64_
     stage->ticks = 0;
     stage->arena_words = 0;
     free_removed(stage);
-    if (ret->failed || stage->entities.failed || stage->patterns.failed) {
+    bool lost = stage->lost;
+    stage->lost = false;
+    if (lost || ret->failed || stage->entities.failed || stage->patterns.failed) {
         ret->len = start;
         ret->failed = false;
         return -ENOMEM;
