@@ -18,8 +18,9 @@
 #include "test_source_child.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define PATIENCE_S 30 /* for what happens at once */
-#define ASKED_MAX 30  /* so few that all looks fit the thread's savings, where they are slow too */
+#define PATIENCE_S 30  /* for what happens at once */
+#define ASKED_MAX 30   /* so few that all looks fit the thread's savings, where they are slow too */
+#define QUEUE_MAX 2000 /* so many that the thread never gets through them */
 
 static struct source_root root;
 static struct host_facts facts;
@@ -28,7 +29,7 @@ static struct process *processes; /* as the sampler would have them */
 
 static int begin(void **state)
 {
-    processes = calloc(ASKED_MAX, sizeof *processes);
+    processes = calloc(QUEUE_MAX, sizeof *processes);
     return processes == NULL || source_root_open(&root, "/") != 0 ||
            host_facts_read(&root, &facts) != 0;
 }
@@ -37,7 +38,7 @@ static int clean_up(void **state)
 {
     detail_free(detail);
     detail = NULL;
-    for (int i = 0; i < ASKED_MAX; i++)
+    for (int i = 0; i < QUEUE_MAX; i++)
         if (processes[i].pid != 0)
             process_files_close(&processes[i].files);
     free(processes);
@@ -227,7 +228,10 @@ static void free_while_asked(void **state)
                 process_init(i, child->pid);
             detail_ask(detail, &processes[i]);
         }
-        if (round % 2 == 1)
+        uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
+        while (round % 3 == 2 && !detail_idle(detail)) /* some are done, and not taken */
+            assert_true(clock_mono_ns() < until);
+        if (round % 3 == 1)
             for (struct process *p = detail_take(detail); p != NULL; p = p->next_detail)
                 n++;
         struct process *left = detail_free(detail);
@@ -344,8 +348,11 @@ static void the_budget_holds(void **state)
 {
     struct child *child = started(waits);
     detail_start();
-    for (int i = 0; i < ASKED_MAX; i++)
-        detail_ask(detail, process_init(i, child->pid));
+    for (int i = 0; i < QUEUE_MAX; i++) {
+        processes[i].files = process_files_unkept(child->pid);
+        processes[i].pid = child->pid;
+        detail_ask(detail, &processes[i]);
+    }
     uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
     while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns < DETAIL_BURST_NS) {
