@@ -231,7 +231,8 @@ TACHO_READ_API const struct tacho_missing *tacho_missing(const struct tacho_reco
  * What was seen of one entity at one tick. `value[i]` is valid where `known` has bit i; `fresh`
  * says which were sampled at this tick, the others are carried from before. With `idle` the process
  * did not run since the tick before: values that are not fresh are known to be unchanged, but for
- * those memory pressure can change.
+ * what others can change (memory, connections, the parent) and what is read seldom (peak_rss,
+ * switches, descriptors, processors).
  */
 struct tacho_sample {
     uint64_t time_ns;

@@ -13,8 +13,28 @@
 static bool changes_when_idle(const char *name)
 {
     static const char *const names[] = {
-        "rss", "rss_anon", "rss_file",      "rss_shmem", "swap",   "pss",
-        "uss", "swap_pss", "tcp_listening", "ppid",      "status", "tcp_established",
+        /* Others can change these. */
+        "rss",
+        "rss_anon",
+        "rss_file",
+        "rss_shmem",
+        "swap",
+        "pss",
+        "uss",
+        "swap_pss",
+        "tcp_listening",
+        "tcp_established",
+        "ppid",
+        "status",
+        /* Read so seldom that what it did when it last ran may not be in them yet. */
+        "peak_rss",
+        "num_fds",
+        "voluntary_ctx_switches",
+        "involuntary_ctx_switches",
+        "num_processors",
+        "num_cores",
+        "num_packages",
+        "package_mask",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)

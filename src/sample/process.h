@@ -63,7 +63,7 @@ struct process {
     struct tree_sums counted; /* what of it is in the sums now */
     uint32_t final_groups;    /* brought up to date after the end, for the next tick */
     uint64_t processor;       /* where its one thread last ran */
-    uint32_t denied;          /* groups that permission refuses: asked again now and then */
+    uint32_t denied;          /* groups that permission refuses: asked again after an exec */
 
     /* Owned by the detail thread between detail_ask and detail_take. */
     bool busy;
