@@ -24,16 +24,6 @@ struct rows {
     struct cell cells[FIELDS_MAX];
 };
 
-/* What can change while a process does not run; read/series_read.c says why. */
-static bool changes_when_idle(const char *name)
-{
-    static const char *const names[] = {
-        "rss", "rss_anon", "rss_file",      "rss_shmem", "swap",   "pss",
-        "uss", "swap_pss", "tcp_listening", "ppid",      "status", "tcp_established",
-    };
-    return name_among(name, names, sizeof names / sizeof names[0]);
-}
-
 static bool is_default_metric(const char *name)
 {
     static const char *const names[] = {"status",     "num_threads", "cpu",        "user",
@@ -79,7 +69,7 @@ static void learn_metrics(struct rows *rows, const struct metric_list *metrics)
         if (m->position >= METRICS_MAX)
             continue;
         uint64_t bit = UINT64_C(1) << m->position;
-        if (!changes_when_idle(m->name))
+        if (!metric_changes_when_idle(m->name))
             rows->steady |= bit;
         if (strcmp(m->name, "cpu") == 0) {
             rows->cpu = bit;

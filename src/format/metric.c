@@ -1,5 +1,7 @@
 #include "format/metric.h"
 
+#include <string.h>
+
 #define GAUGE(name, unit, group, help) \
     {                                  \
         name, unit, false, group, help \
@@ -183,4 +185,16 @@ uint64_t kind_group_mask(unsigned kind, unsigned group)
         if (info->metrics[m].group == group)
             mask |= UINT64_C(1) << m;
     return mask;
+}
+
+bool metric_changes_when_idle(const char *name)
+{
+    static const char *const names[] = {
+        "rss", "rss_anon", "rss_file",      "rss_shmem", "swap",   "pss",
+        "uss", "swap_pss", "tcp_listening", "ppid",      "status", "tcp_established",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
 }

@@ -174,6 +174,12 @@ enum processor_metric { PROCESSOR_METRICS = 9 };
 enum disk_metric { DISK_METRICS = 5 };
 enum network_metric { NETWORK_METRICS = 6 };
 
+/*
+ * Whether a process metric of that name can change while the process does not run: memory by reclaim
+ * and by those who share it, a connection by its other end, the parent by its death, the state.
+ */
+bool metric_changes_when_idle(const char *name);
+
 /* Metrics of `kind` that belong to `group`, as a mask of positions. 0 for unknown. */
 uint64_t kind_group_mask(unsigned kind, unsigned group);
 

@@ -3,38 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/metric.h"
 #include "read/opened.h"
 #include "read/walk.h"
 
-/*
- * What can change while a process does not run: memory by reclaim and by those who share it, a
- * connection by its other end, the parent by its death, the state by being woken.
- */
-static bool changes_when_idle(const char *name)
+/* Read so seldom that what the process did when it last ran may not be in them yet. */
+static bool read_seldom(const char *name)
 {
     static const char *const names[] = {
-        /* Others can change these. */
-        "rss",
-        "rss_anon",
-        "rss_file",
-        "rss_shmem",
-        "swap",
-        "pss",
-        "uss",
-        "swap_pss",
-        "tcp_listening",
-        "tcp_established",
-        "ppid",
-        "status",
-        /* Read so seldom that what it did when it last ran may not be in them yet. */
-        "peak_rss",
-        "num_fds",
-        "voluntary_ctx_switches",
-        "involuntary_ctx_switches",
-        "num_processors",
-        "num_cores",
-        "num_packages",
-        "package_mask",
+        "peak_rss",       "num_fds",   "voluntary_ctx_switches", "involuntary_ctx_switches",
+        "num_processors", "num_cores", "num_packages",           "package_mask",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)
@@ -115,7 +93,8 @@ int tacho_series_read(struct tacho_recording *rec, uint32_t entity, unsigned pos
     int r = open_metric(rec, entity, position, from_ns, to_ns, &metric, &walk);
     if (r != 0)
         return r;
-    r = gather(walk, position, !changes_when_idle(metric->name), &rec->allowance, &g);
+    bool carry = !metric_changes_when_idle(metric->name) && !read_seldom(metric->name);
+    r = gather(walk, position, carry, &rec->allowance, &g);
     tacho_walk_close(walk);
     allowance_give(&rec->allowance, g.charged);
     if (r != 0) {

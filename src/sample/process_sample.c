@@ -260,6 +260,8 @@ static void ask_detail(struct sampler *s, struct process *p)
 static uint64_t next_look(const struct sampler *s, const struct process *p)
 {
     uint64_t due = p->rss_ns + RSS_EVERY_NS;
+    if ((p->stale & (STALE_STAT | STALE_IO)) != 0)
+        return 0; /* left out by its turn */
     if ((p->stale & STALE_STATUS) != 0 && p->status_ns < due)
         due = p->status_ns;
     if (wants_detail(s, p) && p->detail_ns < due)

@@ -227,8 +227,10 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     s->sink.tick(s->sink.user, now_ns);
     if (skipped > 0 || late_ns > s->interval_ns / 2)
         record_late(s, late_ns, skipped);
-    if (s->follow != NULL)
-        s->mechanism->poll(s->follow, now_ns);
+    if (s->follow != NULL && s->mechanism->poll(s->follow, now_ns) != 0 && !s->follow_failed) {
+        s->follow_failed = true;
+        sink_note(&s->sink, now_ns, "births could not be looked for: processes may be missing");
+    }
     take_details(s);
     if (s->processes) {
         sample_processes(s);

@@ -18,6 +18,7 @@ struct sampler {
 
     const struct follow_mechanism *mechanism;
     struct follow *follow;
+    bool follow_failed; /* it was told that a poll failed */
     struct map by_pid;  /* pid -> struct process, those that have not ended */
     struct slot *slots; /* in order of entity */
     size_t count, cap;

@@ -83,3 +83,17 @@ def test_as_time_sees_it(tmp_path):
     assert result.returncode == status == 3
     assert summary["cpu"]["total_s"] == pytest.approx(user + system, rel=0.01, abs=0.03)
     assert summary["wall_s"] == pytest.approx(wall, rel=0.01, abs=0.05)
+
+
+def test_of_many_what_a_turn_left_out_is_read_once_they_stand_still(tmp_path):
+    path = tmp_path / "run.tacho"
+    record(path, BURNER, "shared", "100", "1", "1", options=["-i", "0.02"])
+    rows, before = export(path, "samples", "--fields", "time,entity,cpu,user,write_chars"), {}
+    still = missing = 0
+    for row in rows:
+        last = before.get(row["entity"])
+        before[row["entity"]] = row
+        if last is not None and last["cpu"] == row["cpu"]:
+            still += 1
+            missing += row["user"] is None or row["write_chars"] is None
+    assert still >= 100 and missing == 0
