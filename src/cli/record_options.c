@@ -25,7 +25,9 @@ static const char help[] =
     "  -a, --all               record the machine alone\n"
     "      --wait root|tree    finished when the command has ended, or (default) when all\n"
     "                          its descendants have\n"
-    "      --follow auto|poll  how descendants are found; auto: the best that works here\n"
+    "      --follow auto|bpf|connector|perf|poll|ptrace\n"
+    "                          how descendants are found; auto: the best that works here\n"
+    "                          (tacho doctor says which do)\n"
     "      --stream csv|tsv|jsonl  rows on stdout, or to -o FILE, instead of a recording\n"
     "  -q, --quiet             say nothing but errors\n"
     "  -h, --help              this text; more in tacho-record(1)\n"
@@ -89,9 +91,10 @@ static int take_choice(struct record_options *o, int option, const char *text)
             return cli_usage("--wait takes 'root' or 'tree', not '%s'", text);
         o->wait_root = strcmp(text, "root") == 0;
     } else if (option == OPTION_FOLLOW) {
-        o->follow = strcmp(text, "auto") == 0 ? follow_mechanisms[0] : follow_mechanism_find(text);
-        if (o->follow == NULL)
-            return cli_usage("--follow takes 'auto' or 'poll', not '%s'", text);
+        o->follow = follow_mechanism_find(text);
+        if (o->follow == NULL && strcmp(text, "auto") != 0)
+            return cli_usage("--follow takes auto, bpf, connector, perf, poll or ptrace, not '%s'",
+                             text);
     } else {
         o->stream = export_format_find(text);
         if (o->stream == NULL)
@@ -143,7 +146,7 @@ static int check_target(struct record_options *o, int argc, char **argv)
 
 int record_options_parse(int argc, char **argv, struct record_options *ret, int *ret_status)
 {
-    *ret = (struct record_options){.interval_ns = NS_PER_S / 10, .follow = follow_mechanisms[0]};
+    *ret = (struct record_options){.interval_ns = NS_PER_S / 10};
     int status = 0;
     /* '+': what follows the command is its own. */
     for (int option; status == 0 && (option = cli_getopt(argc, argv, "+o:i:d:p:aqh", longs)) != -1;)

@@ -24,8 +24,8 @@ struct record_options {
     uint64_t duration_ns; /* 0: until the end */
     bool wait_root; /* finished with the launched command itself, not with its last descendant */
     bool force, quiet;
-    const struct follow_mechanism *follow;
-    const struct export_format *stream; /* rows instead of a recording */
+    const struct follow_mechanism *follow; /* NULL: the best that works */
+    const struct export_format *stream;    /* rows instead of a recording */
 };
 
 /*

@@ -110,11 +110,12 @@ static int begin_sampling(struct session *s)
         .launched = launched(s),
         .recorder = getpid(),
     };
-    r = sampler_follow(s->sampler, s->options->follow, &follow);
+    struct follow_reason why;
+    r = sampler_follow(s->sampler, s->options->follow, &follow, &why);
     if (r == -ESRCH)
         return cli_failed("no such process: check the ids with ps");
     if (r != 0)
-        return cli_failed("cannot follow processes: %s", strerror(-r));
+        return cli_failed("cannot follow processes: %s", why.text);
     return 0;
 }
 
@@ -338,10 +339,14 @@ static int patience(const struct session *s)
 
 static void wait_for_something(struct session *s)
 {
-    struct pollfd fds[2] = {{.fd = s->signal_fd, .events = POLLIN},
-                            {.fd = s->recording ? s->timer_fd : -1, .events = POLLIN}};
-    if (poll(fds, 2, patience(s)) < 0)
+    int follow_fd = s->recording ? sampler_follow_fd(s->sampler) : -1;
+    struct pollfd fds[3] = {{.fd = s->signal_fd, .events = POLLIN},
+                            {.fd = s->recording ? s->timer_fd : -1, .events = POLLIN},
+                            {.fd = follow_fd, .events = POLLIN}};
+    if (poll(fds, 3, patience(s)) < 0)
         return;
+    if ((fds[2].revents & POLLIN) != 0)
+        sampler_hear(s->sampler, clock_mono_ns());
     for (struct job_signal signal; job_signals_next(s->signal_fd, &signal);)
         take_signal(s, &signal);
     if (s->recording && (fds[1].revents & POLLIN) != 0)

@@ -1,6 +1,11 @@
 #include "follow/follow.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "config.h"
 
 const struct follow_mechanism *const follow_mechanisms[] = {&follow_poll, NULL};
 
@@ -10,4 +15,36 @@ const struct follow_mechanism *follow_mechanism_find(const char *name)
         if (strcmp(follow_mechanisms[i]->name, name) == 0)
             return follow_mechanisms[i];
     return NULL;
+}
+
+int follow_fail(struct follow_reason *ret, int error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ret->text, sizeof ret->text, format, args);
+    va_end(args);
+    return error;
+}
+
+int follow_open(const struct follow_mechanism *mechanism, const struct follow_config *config,
+                const struct follow_sink *sink, const struct follow_mechanism **ret_mechanism,
+                struct follow **ret, struct follow_reason *ret_why)
+{
+    int r = follow_fail(ret_why, -ENOTSUP, "no mechanism of this build works here");
+    for (size_t i = 0; follow_mechanisms[i] != NULL; i++) {
+        const struct follow_mechanism *m = follow_mechanisms[i];
+        if (mechanism != NULL ? m != mechanism : m->only_when_asked)
+            continue;
+        if (config->machine && (m->tells & FOLLOW_SEES_MACHINE) == 0) {
+            if (mechanism != NULL)
+                return follow_fail(ret_why, -ENOTSUP, "it does not see the whole machine");
+            continue;
+        }
+        r = m->open(config, sink, ret, ret_why);
+        if (r == 0)
+            *ret_mechanism = m;
+        if (r == 0 || r == -ESRCH)
+            return r;
+    }
+    return r;
 }

@@ -1,9 +1,7 @@
 /*
  * Following by polling, which works everywhere. The kernel tells the pid it gave out last
  * (/proc/loadavg): while that stands still nobody was born, and otherwise only the pids in between
- * need a look, a CPU-clock read each (0.25 µs, and it fails for threads). A child whose parent has
- * ended before we looked is recognised by its new parent, the subreaper, or by its session, when
- * the session's leader belongs: sessions pass from parent to child only.
+ * need a look, a CPU-clock read each (0.25 µs, and it fails for threads).
  *
  * The kernel gives a pid out a little before anybody can see its process: microseconds, or as long
  * as the parent then waits for a processor, where a control group's CPU limit may keep it for 100
@@ -12,22 +10,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/map.h"
-#include "follow/follow.h"
+#include "follow/members.h"
 
 #define PROBE_MAX 8192     /* beyond so many new pids listing /proc is cheaper */
 #define FIRST_FREE_PID 300 /* where the kernel starts again after pid_max */
 #define UNSEEN_MAX 256     /* pids given out last whose process a listing may come too early for */
 #define SETTLED_NS (250 * NS_PER_MS) /* without a process by then it has ended, or is a thread's */
-
-struct candidate {
-    pid_t pid;
-    bool belongs;
-    struct proc_stat stat;
-};
 
 /* A pid that was given out and had no process, or none that could be read. */
 struct absent {
@@ -36,67 +28,14 @@ struct absent {
 };
 
 struct follow {
-    struct source_root root;
-    struct follow_sink sink;
-    pid_t subreaper, recorder;
+    struct members members;
     int loadavg_fd;
     pid_t last_pid;
     uint64_t pid_max;
-    struct map members; /* pid -> start_ticks */
-    struct map past;    /* pids of members that ended, whose session may live on -> listings */
-    uint64_t listings;  /* of all processes, so far */
-    struct candidate *candidates;
-    size_t count, cap;
     struct absent *absent;
     size_t absent_count, absent_cap;
-    struct follow_receipt receipt;
+    uint64_t pids_given_out;
 };
-
-static int read_stat(const struct follow *f, pid_t pid, struct proc_stat *ret)
-{
-    struct process_files files;
-    int r = process_files_open(&f->root, pid, false, &files);
-    if (r == 0) {
-        r = proc_stat_read(&f->root, &files, ret);
-        process_files_close(&files);
-    }
-    return r;
-}
-
-/*
- * Takes a pid up as a candidate unless it is known; a known pid with another start is somebody new.
- * 0, or why it could not.
- */
-static int consider(struct follow *f, pid_t pid)
-{
-    struct proc_stat stat;
-    if (pid == f->recorder)
-        return 0;
-    int r = read_stat(f, pid, &stat);
-    if (r != 0)
-        return r;
-    uint64_t *session = map_get(&f->past, (uint32_t)stat.session);
-    if (session != NULL)
-        *session = f->listings;
-    const uint64_t *member = map_get(&f->members, (uint32_t)pid);
-    if (member != NULL) {
-        if (*member == stat.start_ticks)
-            return 0;
-        map_remove(&f->members, (uint32_t)pid);
-        f->sink.ended(f->sink.user, pid);
-    }
-    map_remove(&f->past, (uint32_t)pid); /* no pid is given out again while it names a session */
-    if (f->count == f->cap) {
-        size_t cap = f->cap == 0 ? 64 : f->cap * 2;
-        struct candidate *grown = realloc(f->candidates, cap * sizeof *grown);
-        if (grown == NULL)
-            return -ENOMEM;
-        f->candidates = grown;
-        f->cap = cap;
-    }
-    f->candidates[f->count++] = (struct candidate){.pid = pid, .stat = stat};
-    return 0;
-}
 
 static void note_absent(struct follow *f, pid_t pid, uint64_t now_ns)
 {
@@ -115,7 +54,7 @@ static void note_absent(struct follow *f, pid_t pid, uint64_t now_ns)
 static bool look_at(struct follow *f, pid_t pid)
 {
     uint64_t cpu_ns;
-    return cpu_clock_read(pid, &cpu_ns) == 0 && consider(f, pid) == 0;
+    return cpu_clock_read(pid, &cpu_ns) == 0 && members_consider(&f->members, pid) == 0;
 }
 
 static void look_again(struct follow *f, uint64_t now_ns)
@@ -129,73 +68,17 @@ static void look_again(struct follow *f, uint64_t now_ns)
     f->absent_count = kept;
 }
 
-static void listed(void *user, pid_t pid)
-{
-    consider(user, pid);
-}
-
-/* The pid of a session that no process is in any more may come to name a stranger's. */
-static void forget_sessions(struct follow *f)
-{
-    struct map alive = {0};
-    for (size_t i = 0; i < f->past.cap; i++)
-        if (f->past.slots[i].key != 0 && f->past.slots[i].value == f->listings)
-            map_put(&alive, f->past.slots[i].key, f->listings);
-    map_done(&f->past);
-    f->past = alive;
-}
-
 static int look_at_all(struct follow *f, pid_t last, uint64_t now_ns)
 {
-    f->listings++;
-    int r = proc_scan(&f->root, listed, f);
+    int r = members_list(&f->members);
     if (r != 0)
         return r;
-    forget_sessions(f);
     for (pid_t pid = last > UNSEEN_MAX ? last - UNSEEN_MAX : 1; pid <= last; pid++) {
         uint64_t cpu_ns;
         if (cpu_clock_read(pid, &cpu_ns) != 0)
             note_absent(f, pid, now_ns);
     }
     return 0;
-}
-
-static bool belongs(const struct follow *f, const struct proc_stat *stat)
-{
-    if (map_get(&f->members, (uint32_t)stat->parent_pid) != NULL)
-        return true;
-    if (f->subreaper != 0 && stat->parent_pid == f->subreaper)
-        return true;
-    uint32_t leader = (uint32_t)stat->session;
-    return map_get(&f->members, leader) != NULL || map_get(&f->past, leader) != NULL;
-}
-
-static void admit(struct follow *f, struct candidate *c, bool root, bool forked)
-{
-    c->belongs = true;
-    if (map_get(&f->members, (uint32_t)c->pid) != NULL || /* considered twice in one poll */
-        map_put(&f->members, (uint32_t)c->pid, c->stat.start_ticks) != 0)
-        return;
-    f->receipt.births += forked;
-    f->sink.birth(
-        f->sink.user,
-        &(struct follow_birth){.pid = c->pid, .stat = c->stat, .root = root, .forked = forked});
-}
-
-/* A parent may have a higher pid than its child when pids wrap: repeat until nothing is added. */
-static void resolve(struct follow *f, bool forked)
-{
-    for (bool added = true; added;) {
-        added = false;
-        for (size_t i = 0; i < f->count; i++) {
-            struct candidate *c = &f->candidates[i];
-            if (c->belongs || !belongs(f, &c->stat))
-                continue;
-            admit(f, c, false, forked);
-            added = true;
-        }
-    }
-    f->count = 0;
 }
 
 /* How many pids were given out from one to the other; past pid_max the kernel starts again. */
@@ -216,7 +99,7 @@ static int poll_now(struct follow *f, uint64_t now_ns)
         return r;
     look_again(f, now_ns);
     f->last_pid = last;
-    f->receipt.pids_given_out += given_out(f, from, last);
+    f->pids_given_out += given_out(f, from, last);
     if (last < from || last - from > PROBE_MAX) {
         r = look_at_all(f, last, now_ns);
     } else {
@@ -224,70 +107,57 @@ static int poll_now(struct follow *f, uint64_t now_ns)
             if (!look_at(f, pid))
                 note_absent(f, pid, now_ns);
     }
-    resolve(f, true);
+    members_resolve(&f->members, true);
     return r;
 }
 
 static void poll_forget(struct follow *f, pid_t pid)
 {
-    if (map_remove(&f->members, (uint32_t)pid))
-        map_put(&f->past, (uint32_t)pid, f->listings);
+    members_remove(&f->members, pid);
 }
 
+/* Threads take pids too, and so do others: how many of them were ours is for the reader to bound. */
 static void poll_receipt(const struct follow *f, struct follow_receipt *ret)
 {
-    *ret = f->receipt;
+    *ret =
+        (struct follow_receipt){.births = f->members.births, .pids_given_out = f->pids_given_out};
 }
 
 static void poll_close(struct follow *f)
 {
     if (f == NULL)
         return;
-    if (f->loadavg_fd >= 0)
-        close(f->loadavg_fd);
-    map_done(&f->members);
-    map_done(&f->past);
-    free(f->candidates);
+    closep(&f->loadavg_fd);
+    members_done(&f->members);
     free(f->absent);
     free(f);
 }
 
-static int admit_roots(struct follow *f, const struct follow_config *config)
+static int begin(struct follow *f, const struct follow_config *config)
 {
-    for (size_t i = 0; i < config->root_count; i++) {
-        struct candidate c = {.pid = config->roots[i]};
-        if (map_get(&f->members, (uint32_t)c.pid) != NULL)
-            continue;
-        int r = read_stat(f, c.pid, &c.stat);
-        if (r != 0)
-            return r;
-        admit(f, &c, true, config->launched);
+    int r = f->loadavg_fd < 0 ? -errno : proc_last_pid(f->loadavg_fd, &f->last_pid);
+    if (r == 0)
+        r = members_admit_roots(&f->members, config);
+    if (r == 0 && !config->launched) {
+        r = look_at_all(f, f->last_pid, clock_mono_ns());
+        members_resolve(&f->members, false);
     }
-    return 0;
+    return r;
 }
 
 static int poll_open(const struct follow_config *config, const struct follow_sink *sink,
-                     struct follow **ret)
+                     struct follow **ret, struct follow_reason *ret_why)
 {
     struct follow *f = calloc(1, sizeof *f);
     if (f == NULL)
-        return -ENOMEM;
-    f->root = *config->root;
-    f->sink = *sink;
-    f->subreaper = config->subreaper;
-    f->recorder = config->recorder;
-    f->pid_max = proc_pid_max(&f->root);
-    f->loadavg_fd = openat(f->root.proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
-    int r = f->loadavg_fd < 0 ? -errno : proc_last_pid(f->loadavg_fd, &f->last_pid);
-    if (r == 0)
-        r = admit_roots(f, config);
-    if (r == 0 && !config->launched) {
-        r = look_at_all(f, f->last_pid, clock_mono_ns());
-        resolve(f, false);
-    }
+        return follow_fail(ret_why, -ENOMEM, "no memory");
+    members_init(&f->members, config, sink);
+    f->pid_max = proc_pid_max(config->root);
+    f->loadavg_fd = openat(config->root->proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
+    int r = begin(f, config);
     if (r != 0) {
         poll_close(f);
-        return r;
+        return follow_fail(ret_why, r, "cannot read /proc: %s", strerror(-r));
     }
     *ret = f;
     return 0;

@@ -63,14 +63,37 @@ static const struct field gap_fields[] = {N(gap, from_ns), N(gap, to_ns), N(gap,
 static const struct field missing_fields[] = {
     N(missing, kind), N(missing, group), N(missing, error), N(missing, count), {0}};
 static const struct field note_fields[] = {N(note, time_ns), T(note, text), {0}};
+static const struct field look_fields[] = {
+    N(look, entity), N(look, flags), N(look, inner_pid), N(look, process_group), N(look, session),
+    N(look, uid),    T(look, exe),   T(look, cwd),       T(look, argv),          {0}};
+static const struct field account_fields[] = {N(account, entity),
+                                              N(account, known),
+                                              N(account, cpu_ns),
+                                              N(account, user_ns),
+                                              N(account, system_ns),
+                                              N(account, children_user_ns),
+                                              N(account, children_system_ns),
+                                              N(account, peak_rss_bytes),
+                                              N(account, minor_faults),
+                                              N(account, major_faults),
+                                              N(account, voluntary_switches),
+                                              N(account, involuntary_switches),
+                                              N(account, read_chars),
+                                              N(account, write_chars),
+                                              N(account, read_count),
+                                              N(account, write_count),
+                                              N(account, read_bytes),
+                                              N(account, write_bytes),
+                                              {0}};
 
 static const struct field *const layouts[] = {
-    [RECORD_FACT] = fact_fields,     [RECORD_METRIC] = metric_fields,
-    [RECORD_ENTITY] = entity_fields, [RECORD_BIRTH] = birth_fields,
-    [RECORD_EXEC] = exec_fields,     [RECORD_EXIT] = exit_fields,
-    [RECORD_ANCHOR] = anchor_fields, [RECORD_LATE] = late_fields,
-    [RECORD_GAP] = gap_fields,       [RECORD_MISSING] = missing_fields,
-    [RECORD_NOTE] = note_fields,
+    [RECORD_FACT] = fact_fields,       [RECORD_METRIC] = metric_fields,
+    [RECORD_ENTITY] = entity_fields,   [RECORD_BIRTH] = birth_fields,
+    [RECORD_EXEC] = exec_fields,       [RECORD_EXIT] = exit_fields,
+    [RECORD_ANCHOR] = anchor_fields,   [RECORD_LATE] = late_fields,
+    [RECORD_GAP] = gap_fields,         [RECORD_MISSING] = missing_fields,
+    [RECORD_NOTE] = note_fields,       [RECORD_LOOK] = look_fields,
+    [RECORD_ACCOUNT] = account_fields,
 };
 
 static const struct field *layout_of(uint64_t type)

@@ -21,6 +21,8 @@ enum record_type {
     RECORD_GAP = 9,      /* nothing could be written for a while */
     RECORD_MISSING = 10, /* how often values were missing for one cause, so far */
     RECORD_NOTE = 11,    /* the recorder's own words */
+    RECORD_LOOK = 12,    /* what the first look at a process found, whose birth an event had told */
+    RECORD_ACCOUNT = 13, /* the kernel's account of a process that has ended */
 };
 
 /* Borrowed bytes, not terminated. */
@@ -51,13 +53,21 @@ struct record_entity {
 #define BIRTH_ROOT 1     /* launched, or named with -p */
 #define BIRTH_FORKED 2   /* began while we recorded: the recording has its whole life */
 #define BIRTH_ARGV_CUT 4 /* the command line was longer than is kept */
+#define BIRTH_INHERITS 8 /* just forked: texts that are empty here are those of its parent */
 
 struct record_birth {
-    uint64_t entity, time_ns; /* when it was first seen */
+    uint64_t entity, time_ns; /* when it was first seen, or told of by the kernel */
     uint64_t pid, inner_pid, parent_entity, parent_pid, process_group, session, uid;
     uint64_t start_boot_ns; /* CLOCK_BOOTTIME, in steps of the kernel's tick */
     uint64_t flags;
     struct span comm, exe, cwd, argv; /* argv: each argument ended by NUL */
+};
+
+/* Texts that are empty and numbers that are 0 (uid: UINT32_MAX) were not found out. */
+struct record_look {
+    uint64_t entity, flags; /* BIRTH_ARGV_CUT */
+    uint64_t inner_pid, process_group, session, uid;
+    struct span exe, cwd, argv;
 };
 
 struct record_exec {
@@ -74,6 +84,25 @@ struct record_exit {
     uint64_t user_ns, system_ns, peak_rss_bytes, minor_faults, major_faults;
     uint64_t read_blocks, write_blocks; /* of 512 bytes */
     uint64_t voluntary_switches, involuntary_switches;
+};
+
+/* Which fields of an account are known. */
+#define ACCOUNT_CPU 1      /* cpu_ns, of all its threads and nobody else */
+#define ACCOUNT_SPLIT 2    /* user_ns, system_ns: cpu_ns divided as the kernel's ticks fell */
+#define ACCOUNT_CHILDREN 4 /* children_*: of those it waited for, and theirs */
+#define ACCOUNT_PEAK_RSS 8
+#define ACCOUNT_FAULTS 16
+#define ACCOUNT_SWITCHES 32
+#define ACCOUNT_IO 64 /* with that of children it waited for, as in /proc/PID/io */
+/* Taken as it began to exit: the CPU of its last slice and of taking it down is missing. */
+#define ACCOUNT_EARLY 128
+
+struct record_account {
+    uint64_t entity, known; /* ACCOUNT_* */
+    uint64_t cpu_ns, user_ns, system_ns, children_user_ns, children_system_ns;
+    uint64_t peak_rss_bytes, minor_faults, major_faults;
+    uint64_t voluntary_switches, involuntary_switches;
+    uint64_t read_chars, write_chars, read_count, write_count, read_bytes, write_bytes;
 };
 
 struct record_anchor {
@@ -111,6 +140,8 @@ struct record {
         struct record_gap gap;
         struct record_missing missing;
         struct record_note note;
+        struct record_look look;
+        struct record_account account;
     };
 };
 

@@ -1,4 +1,4 @@
-/* How processes enter the recording, change by exec, and leave it. */
+/* How processes enter the recording, and change by exec. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +12,35 @@
     (2u << 20) /* the kernel's own bound on arguments and environment is of this size */
 #define LINK_CAP 4096
 #define DESCRIPTORS_EACH (PROCESS_FILES + 2) /* the files, the directory, the pidfd */
+#define DETAIL_AFTER_NS (NS_PER_S / 5)       /* what ends before is not worth a slow look */
 
 static struct span span_of(const struct buffer *b)
 {
     return (struct span){b->data, b->len};
 }
 
-/* Reads the command line, exe and, for births, cwd. Returns BIRTH_ARGV_CUT or 0. */
-static uint64_t read_texts(struct sampler *s, struct process *p, bool with_cwd)
+static struct span comm_of(const struct process *p)
+{
+    return (struct span){(const uint8_t *)p->comm, strnlen(p->comm, COMM_CAP)};
+}
+
+#define TEXT_ARGV 1u
+#define TEXT_EXE 2u
+#define TEXT_CWD 4u
+
+/* Reads what is wanted of the command line, exe and cwd; the others become empty. BIRTH_ARGV_CUT or
+ * 0. */
+static uint64_t read_texts(struct sampler *s, const struct process *p, unsigned wanted)
 {
     bool cut = false;
     buffer_clear(&s->argv);
     buffer_clear(&s->exe);
     buffer_clear(&s->cwd);
-    proc_arguments_read(&s->root, &p->files, ARGV_CAP, &s->argv, &cut);
-    proc_link_read(&s->root, &p->files, "exe", LINK_CAP, &s->exe);
-    if (with_cwd)
+    if ((wanted & TEXT_ARGV) != 0)
+        proc_arguments_read(&s->root, &p->files, ARGV_CAP, &s->argv, &cut);
+    if ((wanted & TEXT_EXE) != 0)
+        proc_link_read(&s->root, &p->files, "exe", LINK_CAP, &s->exe);
+    if ((wanted & TEXT_CWD) != 0)
         proc_link_read(&s->root, &p->files, "cwd", LINK_CAP, &s->cwd);
     return cut ? BIRTH_ARGV_CUT : 0;
 }
@@ -58,48 +71,28 @@ static int append(struct sampler *s, struct process *p)
         s->slots = grown;
         s->cap = cap;
     }
-    int r = map_put(&s->by_pid, (uint32_t)p->pid, (uint64_t)(uintptr_t)p);
-    if (r != 0)
-        return r;
     p->slot = s->count++;
+    p->stage = STAGE_SAMPLED;
     s->slots[p->slot] = (struct slot){.pid = p->pid, .process = p};
     return 0;
 }
 
-static uint32_t parent_entity(const struct sampler *s, pid_t parent)
+static int append_told(struct sampler *s, struct process *p)
 {
-    const uint64_t *at = map_get(&s->by_pid, (uint32_t)parent);
-    return at == NULL ? 0 : ((const struct process *)(uintptr_t)*at)->entity;
+    if (s->told_count == s->told_cap) {
+        size_t cap = s->told_cap == 0 ? 64 : s->told_cap * 2;
+        struct process **grown = realloc(s->told, cap * sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        s->told = grown;
+        s->told_cap = cap;
+    }
+    p->stage = STAGE_TOLD;
+    s->told[s->told_count++] = p;
+    return 0;
 }
 
-static void record_birth(struct sampler *s, struct process *p, const struct follow_birth *birth)
-{
-    struct proc_owner owner = {0};
-    if (proc_owner_read(&s->root, &p->files, &owner) != 0)
-        owner.uid = UINT32_MAX;
-    uint64_t flags = read_texts(s, p, true);
-    flags |= (birth->root ? BIRTH_ROOT : 0) | (birth->forked ? BIRTH_FORKED : 0);
-    const struct proc_stat *stat = &birth->stat;
-    struct record r = {
-        .type = RECORD_BIRTH,
-        .birth = {.entity = p->entity,
-                  .time_ns = p->born_ns,
-                  .pid = (uint64_t)p->pid,
-                  .inner_pid = (uint64_t)owner.inner_pid,
-                  .parent_entity = parent_entity(s, stat->parent_pid),
-                  .parent_pid = (uint64_t)stat->parent_pid,
-                  .process_group = (uint64_t)stat->process_group,
-                  .session = (uint64_t)stat->session,
-                  .uid = owner.uid,
-                  .start_boot_ns = stat->start_ticks * s->root.tick_ns,
-                  .flags = flags,
-                  .comm = {(const uint8_t *)stat->comm, strnlen(stat->comm, COMM_CAP)},
-                  .exe = span_of(&s->exe),
-                  .cwd = span_of(&s->cwd),
-                  .argv = span_of(&s->argv)},
-    };
-    s->sink.record(s->sink.user, &r);
-}
+/* ---- descriptors ---- */
 
 static int pidfd_for(struct sampler *s, pid_t pid)
 {
@@ -121,45 +114,190 @@ static void open_files(struct sampler *s, struct process *p)
         process_files_open(&s->root, p->pid, keep, &p->files);
     }
     s->kept += p->files.keep ? DESCRIPTORS_EACH - 1 : 0;
-    p->pidfd = s->kept < s->descriptors ? pidfd_for(s, p->pid) : -1;
+    bool wants_status = (s->tells & FOLLOW_TELLS_STATUS) == 0;
+    p->pidfd = wants_status && s->kept < s->descriptors ? pidfd_for(s, p->pid) : -1;
     s->kept += p->pidfd >= 0;
 }
 
-struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth)
+/* ---- births ---- */
+
+static uint32_t parent_entity(const struct sampler *s, pid_t parent)
+{
+    const struct process *p = sampler_process_lately(s, parent);
+    return p == NULL ? 0 : p->entity;
+}
+
+static void record_birth(struct sampler *s, const struct process *p,
+                         const struct follow_birth *birth)
+{
+    struct proc_owner owner = {.uid = birth->uid, .inner_pid = birth->inner_pid};
+    if (!birth->fresh && proc_owner_read(&s->root, (struct process_files *)&p->files, &owner) != 0)
+        owner.uid = UINT32_MAX;
+    uint64_t flags = read_texts(s, p, birth->fresh ? 0 : TEXT_ARGV | TEXT_EXE | TEXT_CWD);
+    flags |= birth->fresh ? BIRTH_INHERITS : 0;
+    flags |= (birth->root ? BIRTH_ROOT : 0) | (birth->forked ? BIRTH_FORKED : 0);
+    struct record r = {
+        .type = RECORD_BIRTH,
+        .birth = {.entity = p->entity,
+                  .time_ns = p->born_ns,
+                  .pid = (uint64_t)p->pid,
+                  .inner_pid = (uint64_t)owner.inner_pid,
+                  .parent_entity = parent_entity(s, birth->parent_pid),
+                  .parent_pid = (uint64_t)birth->parent_pid,
+                  .process_group = (uint64_t)birth->process_group,
+                  .session = (uint64_t)birth->session,
+                  .uid = owner.uid,
+                  .start_boot_ns = birth->start_boot_ns,
+                  .flags = flags,
+                  .comm = comm_of(p),
+                  .exe = span_of(&s->exe),
+                  .cwd = span_of(&s->cwd),
+                  .argv = span_of(&s->argv)},
+    };
+    s->sink.record(s->sink.user, &r);
+}
+
+static struct process *process_new(struct sampler *s, const struct follow_birth *birth)
 {
     struct process *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
     p->pid = birth->pid;
-    p->entity = s->next_entity++;
-    p->start_ticks = birth->stat.start_ticks;
-    p->start_stack = birth->stat.start_stack;
-    memcpy(p->comm, birth->stat.comm, sizeof p->comm);
-    p->born_ns = clock_mono_ns();
-    p->detail_ns =
-        p->born_ns + NS_PER_S / 5; /* a process that ends before is not worth a slow look */
+    p->parent_pid = birth->parent_pid;
+    p->uid = birth->uid;
+    p->session = birth->session;
+    p->start_ticks = birth->start_boot_ns / s->root.tick_ns;
+    p->start_stack = birth->start_stack;
+    memcpy(p->comm, birth->comm, sizeof p->comm);
+    p->born_ns = birth->time_ns != 0 ? birth->time_ns : clock_mono_ns();
+    p->detail_ns = p->born_ns + DETAIL_AFTER_NS;
     p->detail_ran = true;
-    p->files = (struct process_files){.pid = p->pid, .dir_fd = -1};
-    for (int f = 0; f < PROCESS_FILES; f++)
-        p->files.fd[f] = -1;
+    p->files = process_files_unkept(p->pid);
+    p->pidfd = -1;
+    p->stage = STAGE_UNLOOKED;
+    if (map_put(&s->by_pid, (uint32_t)p->pid, (uint64_t)(uintptr_t)p) != 0) {
+        free(p);
+        return NULL;
+    }
+    p->entity = s->next_entity++;
+    return p;
+}
+
+/* Where it is to stand: told of, with a slot, or neither. 0 or -ENOMEM. */
+static int place(struct sampler *s, struct process *p, bool fresh)
+{
+    if (!s->processes)
+        return 0;
+    if (fresh)
+        return append_told(s, p);
     open_files(s, p);
-    if (append(s, p) != 0) {
+    return append(s, p);
+}
+
+struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth)
+{
+    struct process *before = sampler_process(s, birth->pid);
+    if (before != NULL)
+        sampler_end(s, before, birth->time_ns, -1, NULL);
+    struct process *p = process_new(s, birth);
+    if (p == NULL)
+        return NULL;
+    if (place(s, p, birth->fresh) != 0) {
         sampler_drop(s, p);
         return NULL;
     }
     record_birth(s, p, birth);
-    p->handle = s->sink.add(s->sink.user, p->entity, ENTITY_PROCESS);
+    if (p->stage == STAGE_SAMPLED)
+        p->handle = s->sink.add(s->sink.user, p->entity, ENTITY_PROCESS);
     s->seen++;
     sampler_count(s, p);
     return p;
 }
 
+/* ---- the first look at those that were told of ---- */
+
+static void record_look(struct sampler *s, struct process *p)
+{
+    struct proc_owner owner = {.uid = UINT32_MAX};
+    struct proc_stat stat = {0};
+    if (p->uid == UINT32_MAX && proc_owner_read(&s->root, &p->files, &owner) != 0)
+        owner.uid = UINT32_MAX;
+    if (p->session == 0 && proc_stat_read(&s->root, &p->files, &stat) == 0)
+        p->session = stat.session;
+    unsigned wanted = TEXT_CWD | (p->execed ? TEXT_EXE : 0) | (p->argv_unknown ? TEXT_ARGV : 0);
+    uint64_t flags = read_texts(s, p, wanted);
+    struct record r = {.type = RECORD_LOOK,
+                       .look = {.entity = p->entity,
+                                .flags = flags,
+                                .inner_pid = (uint64_t)owner.inner_pid,
+                                .process_group = (uint64_t)stat.process_group,
+                                .session = (uint64_t)stat.session,
+                                .uid = owner.uid,
+                                .exe = span_of(&s->exe),
+                                .cwd = span_of(&s->cwd),
+                                .argv = span_of(&s->argv)}};
+    s->sink.record(s->sink.user, &r);
+}
+
+void sampler_take_told(struct sampler *s)
+{
+    for (size_t i = 0; i < s->told_count; i++) {
+        struct process *p = s->told[i];
+        if (p->ended) {
+            sampler_drop(s, p);
+            continue;
+        }
+        open_files(s, p);
+        if (append(s, p) != 0) {
+            p->stage = STAGE_UNLOOKED;
+            continue;
+        }
+        record_look(s, p);
+        p->handle = s->sink.add(s->sink.user, p->entity, ENTITY_PROCESS);
+    }
+    s->told_count = 0;
+}
+
+/* ---- execs ---- */
+
+static void record_exec(struct sampler *s, const struct process *p, uint64_t time_ns,
+                        uint64_t flags, struct span exe, struct span argv)
+{
+    struct record r = {.type = RECORD_EXEC,
+                       .exec = {.entity = p->entity,
+                                .time_ns = time_ns,
+                                .flags = flags,
+                                .comm = comm_of(p),
+                                .exe = exe,
+                                .argv = argv}};
+    s->sink.record(s->sink.user, &r);
+}
+
+void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec *exec)
+{
+    if (exec->comm[0] != '\0')
+        memcpy(p->comm, exec->comm, sizeof p->comm);
+    p->start_stack = 0;
+    p->denied = 0;
+    p->execed = true;
+    if (exec->has_argv) {
+        record_exec(s, p, exec->time_ns, exec->argv_cut ? BIRTH_ARGV_CUT : 0, exec->exe,
+                    exec->argv);
+        return;
+    }
+    uint64_t flags = read_texts(s, p, TEXT_ARGV | (exec->exe.n == 0 ? TEXT_EXE : 0));
+    p->argv_unknown = s->argv.len == 0;
+    record_exec(s, p, exec->time_ns, flags, exec->exe.n > 0 ? exec->exe : span_of(&s->exe),
+                span_of(&s->argv));
+}
+
 /* A new stack means a new program; without permission to see it, a new name must do. */
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat)
 {
+    bool told = (s->tells & FOLLOW_TELLS_EXECS) != 0;
     bool stacks = p->start_stack != 0 && stat->start_stack != 0;
     bool renamed = strncmp(p->comm, stat->comm, sizeof p->comm) != 0;
-    bool execed = stacks ? p->start_stack != stat->start_stack : renamed;
+    bool execed = !told && (stacks ? p->start_stack != stat->start_stack : renamed);
     if (stat->value[STAT_STATE] == 'Z' || (!execed && !renamed))
         return;
     memcpy(p->comm, stat->comm, sizeof p->comm);
@@ -168,90 +306,6 @@ void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_
     if (!execed)
         return;
     p->denied = 0;
-    uint64_t flags = read_texts(s, p, false);
-    struct record r = {
-        .type = RECORD_EXEC,
-        .exec = {.entity = p->entity,
-                 .time_ns = s->now_ns,
-                 .flags = flags,
-                 .comm = {(const uint8_t *)p->comm, strnlen(p->comm, COMM_CAP)},
-                 .exe = span_of(&s->exe),
-                 .argv = span_of(&s->argv)},
-    };
-    s->sink.record(s->sink.user, &r);
-}
-
-static void record_exit(struct sampler *s, struct process *p, int status,
-                        const struct rusage *usage)
-{
-    struct record r = {.type = RECORD_EXIT,
-                       .exit = {.entity = p->entity, .time_ns = clock_mono_ns()}};
-    struct record_exit *exit = &r.exit;
-    if (status >= 0) {
-        exit->flags |= EXIT_STATUS;
-        exit->status = (uint64_t)status;
-    }
-    if (usage != NULL) {
-        exit->flags |= EXIT_RUSAGE;
-        exit->user_ns = timeval_ns(usage->ru_utime);
-        exit->system_ns = timeval_ns(usage->ru_stime);
-        exit->peak_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
-        exit->minor_faults = (uint64_t)usage->ru_minflt;
-        exit->major_faults = (uint64_t)usage->ru_majflt;
-        exit->read_blocks = (uint64_t)usage->ru_inblock;
-        exit->write_blocks = (uint64_t)usage->ru_oublock;
-        exit->voluntary_switches = (uint64_t)usage->ru_nvcsw;
-        exit->involuntary_switches = (uint64_t)usage->ru_nivcsw;
-    }
-    s->sink.record(s->sink.user, &r);
-}
-
-/* Its last parent has, or will have, taken its times: they must be read again. */
-static void mark_parent(struct sampler *s, const struct process *p)
-{
-    const uint64_t *at = map_get(&s->by_pid, (uint32_t)p->value[PROCESS_PARENT_PID]);
-    if ((p->known >> PROCESS_PARENT_PID & 1) == 0 || at == NULL)
-        return;
-    struct process *parent = (struct process *)(uintptr_t)*at;
-    parent->stat_due = true;
-    s->slots[parent->slot].due_ns = 0;
-}
-
-void sampler_end(struct sampler *s, struct process *p, int status, const struct rusage *usage)
-{
-    if (p->ended)
-        return;
-    int from_pidfd;
-    if (status < 0 && p->pidfd >= 0 && pidfd_exit_status(p->pidfd, &from_pidfd) == 0)
-        status = from_pidfd;
-    if (status < 0 && p->zombie)
-        status = p->zombie_status;
-    record_exit(s, p, status, usage);
-    mark_parent(s, p);
-    p->ended = true;
-    s->slots[p->slot].pid = 0;
-    sampler_count(s, p);
-    const uint64_t *at = map_get(&s->by_pid, (uint32_t)p->pid);
-    if (at != NULL && *at == (uint64_t)(uintptr_t)p)
-        map_remove(&s->by_pid, (uint32_t)p->pid);
-    if (s->follow != NULL)
-        s->mechanism->forget(s->follow, p->pid);
-}
-
-void sampler_drop(struct sampler *s, struct process *p)
-{
-    if (p->handle != NULL)
-        s->sink.remove(s->sink.user, p->handle, ENTITY_PROCESS);
-    p->handle = NULL;
-    if (p->busy) {
-        /* The detail thread has it; the list of looked-at processes will bring it back. */
-        p->in_limbo = true;
-        return;
-    }
-    s->kept -= p->files.keep ? DESCRIPTORS_EACH - 1 : 0;
-    s->kept -= p->pidfd >= 0;
-    process_files_close(&p->files);
-    if (p->pidfd >= 0)
-        close(p->pidfd);
-    free(p);
+    uint64_t flags = read_texts(s, p, TEXT_ARGV | TEXT_EXE);
+    record_exec(s, p, s->now_ns, flags, span_of(&s->exe), span_of(&s->argv));
 }

@@ -36,11 +36,21 @@ struct slot {
     struct process *process;
 };
 
+enum process_stage {
+    STAGE_TOLD, /* a mechanism told of its birth; it is looked at if it lives at the next tick */
+    STAGE_UNLOOKED, /* of the whole machine: it is never looked at */
+    STAGE_SAMPLED   /* it has a slot */
+};
+
 struct process {
-    size_t slot; /* its place among the sampler's slots */
+    size_t slot; /* its place among the sampler's slots, when sampled */
+    enum process_stage stage;
     uint32_t entity;
-    pid_t pid;
-    uint64_t start_ticks, start_stack;
+    pid_t pid, parent_pid; /* the parent as it was at birth */
+    uint32_t uid;          /* UINT32_MAX unknown */
+    pid_t session;         /* 0 unknown */
+    bool execed, argv_unknown;
+    uint64_t start_ticks, start_stack; /* 0: not known yet */
     char comm[COMM_CAP];
     int pidfd; /* -1 not to be had */
     struct process_files files;

@@ -96,6 +96,8 @@ static enum outcome read_stat(struct sampler *s, struct process *p, uint32_t *gr
     enum outcome o = outcome_of(s, p, GROUP_STAT, proc_stat_read(&s->root, &p->files, &stat));
     if (o != TAKEN)
         return o;
+    if (p->start_ticks == 0)
+        p->start_ticks = stat.start_ticks;
     if (stat.start_ticks != p->start_ticks)
         return GONE; /* the pid is somebody else's */
     sampler_check_exec(s, p, &stat);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,43 +12,83 @@
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
 #define TELL_EVERY_NS NS_PER_S
+#define SETTLE_NS (NS_PER_S / 4) /* for the last accounts: a grace period of the kernel, or two */
 #define BIT(metric) (UINT64_C(1) << (metric))
+
+struct process *sampler_process_lately(const struct sampler *s, pid_t pid)
+{
+    const uint64_t *at = map_get(&s->by_pid, (uint32_t)pid);
+    return at == NULL ? NULL : (struct process *)(uintptr_t)*at;
+}
+
+struct process *sampler_process(const struct sampler *s, pid_t pid)
+{
+    struct process *p = sampler_process_lately(s, pid);
+    return p == NULL || p->ended ? NULL : p;
+}
+
+/* ---- what the mechanism tells ---- */
 
 static void on_birth(void *user, const struct follow_birth *birth)
 {
     sampler_admit(user, birth);
 }
 
-static struct process *process_of(const struct sampler *s, pid_t pid)
-{
-    const uint64_t *at = map_get(&s->by_pid, (uint32_t)pid);
-    return at == NULL ? NULL : (struct process *)(uintptr_t)*at;
-}
-
-static void on_ended(void *user, pid_t pid)
+static void on_exec(void *user, const struct follow_exec *exec)
 {
     struct sampler *s = user;
-    struct process *p = process_of(s, pid);
+    struct process *p = sampler_process(s, exec->pid);
     if (p != NULL)
-        sampler_end(s, p, -1, NULL);
+        sampler_exec(s, p, exec);
+}
+
+static uint32_t on_ended(void *user, const struct follow_end *end)
+{
+    struct sampler *s = user;
+    struct process *p = sampler_process_lately(s, end->pid);
+    if (p == NULL)
+        return 0;
+    uint32_t entity = p->entity;
+    sampler_end(s, p, end->time_ns, end->status, NULL);
+    return entity;
+}
+
+static void on_account(void *user, const struct record_account *account)
+{
+    struct sampler *s = user;
+    s->sink.record(s->sink.user, &(struct record){.type = RECORD_ACCOUNT, .account = *account});
 }
 
 struct follow_sink sampler_follow_sink(struct sampler *s)
 {
-    return (struct follow_sink){.user = s, .birth = on_birth, .ended = on_ended};
+    return (struct follow_sink){
+        .user = s, .birth = on_birth, .exec = on_exec, .ended = on_ended, .account = on_account};
 }
 
 int sampler_follow(struct sampler *s, const struct follow_mechanism *mechanism,
-                   const struct follow_config *config)
+                   const struct follow_config *config, struct follow_reason *ret_why)
 {
     struct follow_sink sink = sampler_follow_sink(s);
     s->now_ns = clock_mono_ns();
-    int r = mechanism->open(config, &sink, &s->follow);
+    int r = follow_open(mechanism, config, &sink, &s->mechanism, &s->follow, ret_why);
     if (r == 0) {
-        s->mechanism = mechanism;
-        sink_fact_text(&s->sink, "follow", mechanism->name);
+        s->tells = s->mechanism->tells;
+        sink_fact_text(&s->sink, "follow", s->mechanism->name);
     }
     return r;
+}
+
+int sampler_follow_fd(const struct sampler *s)
+{
+    return s->follow == NULL || s->mechanism->fd == NULL ? -1 : s->mechanism->fd(s->follow);
+}
+
+void sampler_hear(struct sampler *s, uint64_t now_ns)
+{
+    if (s->follow == NULL || s->mechanism->poll(s->follow, now_ns) == 0 || s->follow_failed)
+        return;
+    s->follow_failed = true;
+    sink_note(&s->sink, now_ns, "births could not be looked for: processes may be missing");
 }
 
 /* ---- one tick ---- */
@@ -177,16 +218,23 @@ static void drop_ended(struct sampler *s)
     s->oldest_kept = oldest_kept;
 }
 
+/* Where ends are told, this one's lies ready: it knows the moment and the status. */
+static void end_vanished(struct sampler *s, struct process *p)
+{
+    if ((s->tells & FOLLOW_TELLS_ENDS) != 0)
+        sampler_hear(s, s->now_ns);
+    sampler_end(s, p, 0, -1, NULL);
+}
+
 static void sample_processes(struct sampler *s)
 {
     bool any_ended = false;
     s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
     s->ran = 0;
     for (size_t i = 0; i < s->count; i++) {
-        struct slot *slot = &s->slots[i];
-        if (slot->pid != 0 && !process_sample(s, slot))
-            sampler_end(s, slot->process, -1, NULL);
-        any_ended |= slot->pid == 0;
+        if (s->slots[i].pid != 0 && !process_sample(s, &s->slots[i]))
+            end_vanished(s, s->slots[i].process);
+        any_ended |= s->slots[i].pid == 0;
     }
     if (any_ended)
         drop_ended(s);
@@ -208,16 +256,28 @@ static bool due(uint64_t *at_ns, uint64_t now_ns, uint64_t every_ns)
     return true;
 }
 
+static void tell_if_new(struct sampler *s, const char *key, uint64_t now, uint64_t *before)
+{
+    if (now != *before)
+        sink_fact_number(&s->sink, key, now);
+    *before = now;
+}
+
 static void tell(struct sampler *s)
 {
     missing_tell(&s->missing, &s->sink);
     if (s->follow == NULL)
         return;
-    struct follow_receipt receipt;
-    s->mechanism->receipt(s->follow, &receipt);
-    if (receipt.pids_given_out != s->pids_told)
-        sink_fact_number(&s->sink, "pids_given_out", receipt.pids_given_out);
-    s->pids_told = receipt.pids_given_out;
+    struct follow_receipt now, *told = &s->receipt;
+    s->mechanism->receipt(s->follow, &now);
+    tell_if_new(s, "follow_births", now.births, &told->births);
+    tell_if_new(s, "follow_missed", now.missed, &told->missed);
+    tell_if_new(s, "pids_given_out", now.pids_given_out, &told->pids_given_out);
+    tell_if_new(s, "follow_lost_events", now.lost_events, &told->lost_events);
+    tell_if_new(s, "follow_resyncs", now.resyncs, &told->resyncs);
+    if (now.missed_is_bound && !told->missed_is_bound)
+        sink_fact_number(&s->sink, "follow_missed_is_bound", 1);
+    told->missed_is_bound = now.missed_is_bound;
 }
 
 void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t skipped)
@@ -227,10 +287,8 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     s->sink.tick(s->sink.user, now_ns);
     if (skipped > 0 || late_ns > s->interval_ns / 2)
         record_late(s, late_ns, skipped);
-    if (s->follow != NULL && s->mechanism->poll(s->follow, now_ns) != 0 && !s->follow_failed) {
-        s->follow_failed = true;
-        sink_note(&s->sink, now_ns, "births could not be looked for: processes may be missing");
-    }
+    sampler_hear(s, now_ns);
+    sampler_take_told(s);
     take_details(s);
     if (s->processes) {
         sample_processes(s);
@@ -248,29 +306,44 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
 
 /* ---- our own children ---- */
 
+/* A child that nobody told of; NULL when it cannot be read. */
+static struct process *admit_child(struct sampler *s, pid_t pid)
+{
+    struct process_files files = process_files_unkept(pid);
+    struct proc_stat stat;
+    if (proc_stat_read(&s->root, &files, &stat) != 0)
+        return NULL;
+    struct follow_birth birth = {.pid = pid,
+                                 .parent_pid = stat.parent_pid,
+                                 .process_group = stat.process_group,
+                                 .session = stat.session,
+                                 .uid = UINT32_MAX,
+                                 .start_boot_ns = stat.start_ticks * s->root.tick_ns,
+                                 .start_stack = stat.start_stack,
+                                 .forked = true};
+    memcpy(birth.comm, stat.comm, sizeof birth.comm);
+    return sampler_admit(s, &birth);
+}
+
 void sampler_before_reap(struct sampler *s, pid_t pid)
 {
-    struct process *p = process_of(s, pid);
-    if (p == NULL) {
-        struct follow_birth birth = {.pid = pid, .forked = true};
-        struct process_files files;
-        if (process_files_open(&s->root, pid, false, &files) != 0)
-            return;
-        int r = proc_stat_read(&s->root, &files, &birth.stat);
-        process_files_close(&files);
-        if (r != 0 || (p = sampler_admit(s, &birth)) == NULL)
-            return;
-    }
+    if ((s->tells & FOLLOW_TELLS_ENDS) != 0)
+        sampler_hear(s, clock_mono_ns());
+    struct process *p = sampler_process_lately(s, pid);
+    if (p != NULL && p->ended)
+        return;
+    if (p == NULL && (p = admit_child(s, pid)) == NULL)
+        return;
     s->now_ns = clock_mono_ns();
-    process_sample_final(s, p);
+    if (p->stage == STAGE_SAMPLED)
+        process_sample_final(s, p);
 }
 
 void sampler_reaped(struct sampler *s, pid_t pid, int status, const struct rusage *usage)
 {
-    struct process *p = process_of(s, pid);
-    if (p == NULL)
-        return;
-    sampler_end(s, p, status, usage);
+    struct process *p = sampler_process_lately(s, pid);
+    if (p != NULL)
+        sampler_end(s, p, 0, status, usage);
 }
 
 size_t sampler_alive(const struct sampler *s)
@@ -280,7 +353,7 @@ size_t sampler_alive(const struct sampler *s)
 
 bool sampler_has(const struct sampler *s, pid_t pid)
 {
-    return process_of(s, pid) != NULL;
+    return sampler_process(s, pid) != NULL;
 }
 
 /* ---- beginning and end ---- */
@@ -323,6 +396,17 @@ int sampler_new(const struct sampler_config *config, struct sampler **ret)
     return 0;
 }
 
+/* Only those are left in the map by now. */
+static void drop_unlooked(struct sampler *s)
+{
+    struct map left = s->by_pid;
+    s->by_pid = (struct map){0};
+    for (size_t i = 0; i < left.cap; i++)
+        if (left.slots[i].key != 0)
+            sampler_drop(s, (struct process *)(uintptr_t)left.slots[i].value); /* NOLINT */
+    map_done(&left);
+}
+
 void sampler_free(struct sampler *s)
 {
     if (s == NULL)
@@ -338,12 +422,16 @@ void sampler_free(struct sampler *s)
         s->slots[i].process->handle = NULL; /* it was there at the last tick: it is not removed */
         sampler_drop(s, s->slots[i].process);
     }
+    for (size_t i = 0; i < s->told_count; i++)
+        sampler_drop(s, s->told[i]);
+    drop_unlooked(s);
     machine_sampler_free(s->machine);
     map_done(&s->by_pid);
     buffer_done(&s->argv);
     buffer_done(&s->exe);
     buffer_done(&s->cwd);
     free(s->slots);
+    free(s->told);
     if (s->statm_fd >= 0)
         close(s->statm_fd);
     free(s);
@@ -365,6 +453,8 @@ static uint64_t own_peak_rss(const struct sampler *s)
 void sampler_finish(struct sampler *s)
 {
     struct rusage usage;
+    if (s->follow != NULL && s->mechanism->settle != NULL)
+        s->mechanism->settle(s->follow, SETTLE_NS);
     tell(s);
     sink_fact_number(&s->sink, "processes_seen", s->seen);
     if (s->reaps && getrusage(RUSAGE_CHILDREN, &usage) == 0) {

@@ -45,9 +45,15 @@ void sampler_free(struct sampler *sampler);
 /* What a follow mechanism reports to: give it as its sink. */
 struct follow_sink sampler_follow_sink(struct sampler *sampler);
 
-/* Follows with `mechanism` from now on. 0 or what its `open` said. */
+/* Follows from now on with `mechanism`, NULL: the best that works. 0 or as follow_open. */
 int sampler_follow(struct sampler *sampler, const struct follow_mechanism *mechanism,
-                   const struct follow_config *config);
+                   const struct follow_config *config, struct follow_reason *ret_why);
+
+/* When this is readable sampler_hear is to be called before the next tick. -1: none. */
+int sampler_follow_fd(const struct sampler *sampler);
+
+/* Takes in what the mechanism has to tell. */
+void sampler_hear(struct sampler *sampler, uint64_t now_ns);
 
 /* One tick. `late_ns` and `skipped` are recorded when a tick did not come when it should. */
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, uint64_t skipped);

@@ -18,8 +18,11 @@ struct sampler {
 
     const struct follow_mechanism *mechanism;
     struct follow *follow;
-    bool follow_failed; /* it was told that a poll failed */
-    struct map by_pid;  /* pid -> struct process, those that have not ended */
+    unsigned tells;        /* FOLLOW_*, what the mechanism tells */
+    bool follow_failed;    /* it was told that a poll failed */
+    struct map by_pid;     /* pid -> struct process; who ended stays until the next tick */
+    struct process **told; /* STAGE_TOLD, since the last tick */
+    size_t told_count, told_cap;
     struct slot *slots; /* in order of entity */
     size_t count, cap;
     struct tree_sums sums;
@@ -35,7 +38,7 @@ struct sampler {
 
     struct detail *detail;
     struct machine_sampler *machine;
-    uint64_t pids_told;
+    struct follow_receipt receipt; /* as last recorded */
     uint64_t machine_ns, machine_all_ns, told_ns, recorder_ns;
     struct missing missing;
     void *tree, *recorder;
@@ -47,12 +50,23 @@ struct sampler {
 /* sampler.c: brings what a process adds to the sums up to date. */
 void sampler_count(struct sampler *s, struct process *p);
 
-/* births.c: how processes enter and leave. */
+/* births.c: how processes enter, and change by exec. */
 struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth);
-void sampler_end(struct sampler *s, struct process *p, int status, const struct rusage *usage);
-void sampler_drop(struct sampler *s, struct process *p);
+void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec *exec);
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat);
+/* Those that were told of since the last tick and live are sampled from now on. */
+void sampler_take_told(struct sampler *s);
 void sampler_make_room(struct sampler *s);
+
+/* ends.c: how they leave. `time_ns` 0: now. `status` as waitpid(2), -1 unknown. */
+void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int status,
+                 const struct rusage *usage);
+void sampler_drop(struct sampler *s, struct process *p);
+
+/* sampler.c: the process of that pid that has not ended; NULL. */
+struct process *sampler_process(const struct sampler *s, pid_t pid);
+/* The same, also one that ended since the last tick. */
+struct process *sampler_process_lately(const struct sampler *s, pid_t pid);
 
 /*
  * process_sample.c: reads what is due of one process and puts it. False when the process is gone:

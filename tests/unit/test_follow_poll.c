@@ -55,7 +55,7 @@ static void a_daemon_becomes_our_child(void **state)
     end(1);
     poll_follow();
     assert_announced(2, getpid(), false, true);
-    assert_int_equal(announced[place_of(2)].birth.stat.session, puppets[2].pid);
+    assert_int_equal(announced[place_of(2)].birth.session, puppets[2].pid);
     assert_int_equal(births_of(middle), 0);
     assert_count(2);
     act(2, ACT_FORK, 3);
@@ -77,7 +77,7 @@ static void a_session_tells_an_orphan(void **state)
     poll_follow();
     size_t orphan = place_of(3);
     assert_true(announced[orphan].birth.forked);
-    assert_int_not_equal(announced[orphan].birth.stat.parent_pid, puppets[1].pid);
+    assert_int_not_equal(announced[orphan].birth.parent_pid, puppets[1].pid);
     assert_count(3);
 
     /* Its leader has ended, the session lives on. */
@@ -89,7 +89,7 @@ static void a_session_tells_an_orphan(void **state)
     end(4);
     poll_follow();
     assert_true(announced[place_of(5)].birth.forked);
-    assert_int_equal(announced[place_of(5)].birth.stat.session, leader);
+    assert_int_equal(announced[place_of(5)].birth.session, leader);
     assert_count(4);
 }
 
@@ -299,14 +299,14 @@ static void a_member_takes_a_dead_members_pid(void **state)
     use_pids(3);
     poll_follow();
     pid_t reused = puppets[1].pid;
-    uint64_t first_start = announced[place_of(1)].birth.stat.start_ticks;
+    uint64_t first_start = announced[place_of(1)].birth.start_boot_ns;
     end(1);
     await_new_start();
     act_fork_as(0, 2, reused);
     poll_follow();
     assert_string_equal(story_of(reused), "beb");
     assert_int_equal(announced[3].birth.pid, reused);
-    assert_true(announced[3].birth.stat.start_ticks > first_start);
+    assert_true(announced[3].birth.start_boot_ns > first_start);
     assert_true(announced[3].birth.forked);
     assert_count(4);
 }
@@ -411,7 +411,7 @@ static void a_session_named_as_a_dead_one(void **state)
     act(4, ACT_FORK, 5);
     end(4);
     poll_follow();
-    assert_int_equal(announced[place_of(5)].birth.stat.session, leader);
+    assert_int_equal(announced[place_of(5)].birth.session, leader);
     assert_count(5);
 }
 

@@ -41,6 +41,15 @@ static const struct record samples[] = {
     {.type = RECORD_GAP, .gap = {1, 200, 3}},
     {.type = RECORD_MISSING, .missing = {1, 2, 300, 4}},
     {.type = RECORD_NOTE, .note = {.time_ns = 5}},
+    {.type = RECORD_LOOK,
+     .look = {.entity = 1,
+              .flags = 4,
+              .inner_pid = 300,
+              .process_group = 5,
+              .session = 6,
+              .uid = UINT32_MAX}},
+    {.type = RECORD_ACCOUNT,
+     .account = {1, 2, 3, 4, 5, 6, 7, 800, 9, 10, 11, 12, 13, 14, 15, 16, 17, UINT64_MAX}},
 };
 #define SAMPLES (sizeof samples / sizeof samples[0])
 
@@ -70,6 +79,11 @@ static struct record sample(size_t i)
         r.exec.argv = span_text("");
         break;
     case RECORD_NOTE: r.note.text = span_text("words"); break;
+    case RECORD_LOOK:
+        r.look.exe = span_text("/bin/c");
+        r.look.cwd = span_text("/");
+        r.look.argv = span_text("c");
+        break;
     default: break;
     }
     return r;
@@ -114,6 +128,13 @@ static void assert_record(const struct record *a, const struct record *b)
         assert_span(a->exec.argv, b->exec.argv);
         x.exec.comm = x.exec.exe = x.exec.argv = (struct span){0};
         y.exec.comm = y.exec.exe = y.exec.argv = (struct span){0};
+        break;
+    case RECORD_LOOK:
+        assert_span(a->look.exe, b->look.exe);
+        assert_span(a->look.cwd, b->look.cwd);
+        assert_span(a->look.argv, b->look.argv);
+        x.look.exe = x.look.cwd = x.look.argv = (struct span){0};
+        y.look.exe = y.look.cwd = y.look.argv = (struct span){0};
         break;
     case RECORD_NOTE:
         assert_span(a->note.text, b->note.text);
@@ -186,7 +207,7 @@ static void test_fields_added_later(void **state)
 
 static void test_unknown_types(void **state)
 {
-    const uint64_t types[] = {0, 12, 127, 128, UINT64_MAX};
+    const uint64_t types[] = {0, RECORD_ACCOUNT + 1, 127, 128, UINT64_MAX};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct buffer b = {0};
         struct record got;

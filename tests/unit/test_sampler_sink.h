@@ -309,7 +309,8 @@ static inline void follow(const pid_t *pids, size_t n, bool launched)
                                    .subreaper = launched ? getpid() : 0,
                                    .launched = launched,
                                    .recorder = getpid()};
-    assert_int_equal(sampler_follow(sampler, &follow_poll, &config), 0);
+    struct follow_reason why;
+    assert_int_equal(sampler_follow(sampler, &follow_poll, &config, &why), 0);
 }
 
 static inline void follow_child(const struct child *child)
