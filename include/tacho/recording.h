@@ -158,9 +158,21 @@ TACHO_READ_API uint32_t tacho_entity_first(const struct tacho_recording *rec, un
 #define TACHO_PROCESS_ROOT 1   /* launched, or named with -p */
 #define TACHO_PROCESS_FORKED 2 /* began while it was recorded */
 #define TACHO_PROCESS_ARGV_CUT 4
-#define TACHO_PROCESS_ENDED 8   /* end_ns is known */
-#define TACHO_PROCESS_STATUS 16 /* wait_status is known */
-#define TACHO_PROCESS_RUSAGE 32 /* exact is known */
+#define TACHO_PROCESS_ENDED 8    /* end_ns is known */
+#define TACHO_PROCESS_STATUS 16  /* wait_status is known */
+#define TACHO_PROCESS_RUSAGE 32  /* exact is known */
+#define TACHO_PROCESS_ACCOUNT 64 /* account is known, as far as its own bits say */
+
+/* Bits of tacho_account.known. */
+#define TACHO_ACCOUNT_CPU 1
+#define TACHO_ACCOUNT_SPLIT 2    /* user_ns, system_ns: cpu_ns divided as the kernel's ticks fell */
+#define TACHO_ACCOUNT_CHILDREN 4 /* children_*_ns: of those it waited for, and theirs */
+#define TACHO_ACCOUNT_PEAK_RSS 8 /* of the last program it was */
+#define TACHO_ACCOUNT_FAULTS 16
+#define TACHO_ACCOUNT_SWITCHES 32
+#define TACHO_ACCOUNT_IO 64 /* with that of children it waited for, as /proc/PID/io has it */
+#define TACHO_ACCOUNT_EARLY \
+    128 /* taken as it began to exit: the last of its CPU is missing, and no account is exact */
 
 #define TACHO_TIME_UNKNOWN UINT64_MAX
 
@@ -184,7 +196,24 @@ struct tacho_process {
         uint64_t user_ns, system_ns, peak_rss_bytes, minor_faults, major_faults, read_blocks,
             write_blocks, voluntary_switches, involuntary_switches;
     } exact;
+    struct tacho_account { /* the kernel's, of this process from its birth on, with
+                              TACHO_PROCESS_ACCOUNT */
+        uint64_t known;    /* TACHO_ACCOUNT_* */
+        uint64_t cpu_ns, user_ns, system_ns, children_user_ns, children_system_ns;
+        uint64_t peak_rss_bytes, minor_faults, major_faults;
+        uint64_t voluntary_switches, involuntary_switches;
+        uint64_t read_chars, write_chars, read_count, write_count, read_bytes, write_bytes;
+    } account;
 };
+
+/* Whether the kernel told at its end what it used: by an account that is not early, or by wait4. */
+static inline bool tacho_process_is_exact(const struct tacho_process *p)
+{
+    return (p->flags & TACHO_PROCESS_RUSAGE) != 0 ||
+           ((p->flags & TACHO_PROCESS_ACCOUNT) != 0 &&
+            (p->account.known & TACHO_ACCOUNT_CPU) != 0 &&
+            (p->account.known & TACHO_ACCOUNT_EARLY) == 0);
+}
 
 /* In the order in which they were first seen. */
 TACHO_READ_API size_t tacho_process_count(const struct tacho_recording *rec);

@@ -21,9 +21,14 @@ uint64_t process_largest_rss(const struct summary *s, size_t i)
         (ours || row->value[PROCESS_PEAK_RSS] > row->first_peak_rss_bytes) &&
         row->value[PROCESS_PEAK_RSS] > largest)
         largest = row->value[PROCESS_PEAK_RSS];
-    if ((p->flags & TACHO_PROCESS_RUSAGE) != 0 && !row->has_children &&
-        p->exact.peak_rss_bytes > largest)
+    if (account_has(p, TACHO_ACCOUNT_PEAK_RSS)) {
+        /* It knows this program from those before its exec, where wait4 does not. */
+        if (ours && p->account.peak_rss_bytes > largest)
+            largest = p->account.peak_rss_bytes;
+    } else if ((p->flags & TACHO_PROCESS_RUSAGE) != 0 && !row->has_children &&
+               p->exact.peak_rss_bytes > largest) {
         largest = p->exact.peak_rss_bytes;
+    }
     return largest > 0 ? largest : SUMMARY_UNKNOWN;
 }
 

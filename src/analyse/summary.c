@@ -74,7 +74,8 @@ static void forget_figures(struct summary *s)
     s->memory.peak_after_ns = s->memory.owner_rss_bytes = SUMMARY_UNKNOWN;
     s->memory.owner = SUMMARY_NOBODY;
     memset(&s->processes, 0, sizeof s->processes);
-    s->processes.total = s->processes.missed = s->processes.peak_concurrent = SUMMARY_UNKNOWN;
+    s->processes.total = s->processes.unseen = s->processes.peak_concurrent = SUMMARY_UNKNOWN;
+    s->completeness.task_clock_ns = SUMMARY_UNKNOWN;
     s->threads_peak = s->tcp_peak = SUMMARY_UNKNOWN;
     s->completeness.accounted_ns = s->completeness.unaccounted_ns = SUMMARY_UNKNOWN;
     s->recorder.cpu_ns = s->recorder.peak_rss_bytes = SUMMARY_UNKNOWN;
@@ -122,11 +123,21 @@ static void read_happenings(struct summary *s)
     }
 }
 
-/* The kernel's final account is of the process and its reaped children: its own where it had none.
+/*
+ * wait4 speaks of the process and its reaped children: it is the process's own where it had none.
+ * The kernel's account is the process's own, from its birth on.
  */
 static void use_exact(struct process_row *row, const struct tacho_process *p)
 {
     uint64_t handed = 0;
+    if (account_has(p, TACHO_ACCOUNT_CPU) && (p->flags & TACHO_PROCESS_FORKED) != 0) {
+        bool early = account_has(p, TACHO_ACCOUNT_EARLY);
+        if (early && row->cpu_ns != SUMMARY_UNKNOWN && row->cpu_ns > p->account.cpu_ns)
+            return;
+        row->cpu_ns = p->account.cpu_ns;
+        row->cpu_exact = !early;
+        return;
+    }
     if (row->value != NULL)
         handed = sum(row->value[PROCESS_CHILDREN_USER], row->value[PROCESS_CHILDREN_SYSTEM]);
     if ((p->flags & TACHO_PROCESS_RUSAGE) == 0 || row->has_children || handed > 0)
@@ -139,6 +150,19 @@ struct counted {
     uint64_t own_ns, user_ns, system_ns, extra_threads, forked;
 };
 
+/* User and system time of its own, as last known. */
+static void count_split(struct counted *c, const struct process_row *row,
+                        const struct tacho_process *p)
+{
+    if (account_has(p, TACHO_ACCOUNT_SPLIT)) {
+        c->user_ns = sum(c->user_ns, p->account.user_ns);
+        c->system_ns = sum(c->system_ns, p->account.system_ns);
+    } else if (row->value != NULL) {
+        c->user_ns = sum(c->user_ns, row->value[PROCESS_USER]);
+        c->system_ns = sum(c->system_ns, row->value[PROCESS_SYSTEM]);
+    }
+}
+
 static void count_processes(struct summary *s, struct counted *ret)
 {
     *ret = (struct counted){0};
@@ -146,7 +170,11 @@ static void count_processes(struct summary *s, struct counted *ret)
         const struct tacho_process *p = tacho_process(s->rec, i);
         struct process_row *row = &s->rows[i];
         use_exact(row, p);
-        s->processes.exact += (p->flags & TACHO_PROCESS_RUSAGE) != 0;
+        bool exact = tacho_process_is_exact(p);
+        bool known = row->value != NULL || account_has(p, TACHO_ACCOUNT_CPU);
+        s->processes.exact += exact;
+        s->processes.sampled += !exact && known;
+        s->processes.missed += !exact && !known;
         s->processes.failed += process_failed(p);
         s->processes.alive += (p->flags & TACHO_PROCESS_ENDED) == 0;
         /* A launched root was there before following began. */
@@ -154,32 +182,34 @@ static void count_processes(struct summary *s, struct counted *ret)
             ret->forked++;
         if (row->cpu_ns != SUMMARY_UNKNOWN)
             ret->own_ns = sum(ret->own_ns, row->cpu_ns);
-        if (row->value == NULL)
-            continue;
-        ret->user_ns = sum(ret->user_ns, row->value[PROCESS_USER]);
-        ret->system_ns = sum(ret->system_ns, row->value[PROCESS_SYSTEM]);
-        if (row->value[PROCESS_THREADS] > 1)
+        count_split(ret, row, p);
+        if (row->value != NULL && row->value[PROCESS_THREADS] > 1)
             ret->extra_threads = sum(ret->extra_threads, row->value[PROCESS_THREADS] - 1);
     }
-    s->processes.sampled = s->row_count - s->processes.exact;
 }
 
-/* Polling knows how many pids the kernel gave out; not to whom, and threads take pids too. */
-static void bound_missed(struct summary *s, const struct counted *counted)
+/*
+ * How many were not seen at all. Events that were lost say how many; polling knows how many pids
+ * the kernel gave out, not to whom, and threads take pids too.
+ */
+static void count_unseen(struct summary *s, const struct counted *counted)
 {
-    uint64_t given_out;
-    if (s->follow == NULL)
-        return;
-    if (strcmp(s->follow, "poll") != 0) {
-        s->processes.missed = 0;
-    } else if (tacho_fact_number(s->rec, "pids_given_out", &given_out)) {
-        uint64_t explained = sum(counted->forked, counted->extra_threads);
-        s->processes.missed = given_out > explained ? given_out - explained : 0;
-        s->processes.missed_is_bound = s->processes.missed > 0;
-    } else {
+    uint64_t given_out = number_fact(s, "pids_given_out", 0);
+    bool polled = s->follow != NULL && strcmp(s->follow, "poll") == 0;
+    if (s->follow == NULL || (polled && !tacho_fact_number(s->rec, "pids_given_out", &given_out))) {
+        s->processes.unseen = s->processes.missed = SUMMARY_UNKNOWN;
         return;
     }
-    s->processes.total = sum(s->row_count, s->processes.missed);
+    if (given_out > 0) {
+        uint64_t explained = sum(counted->forked, counted->extra_threads);
+        s->processes.unseen = given_out > explained ? given_out - explained : 0;
+        s->processes.missed_is_bound = s->processes.unseen > 0;
+    } else {
+        s->processes.unseen = number_fact(s, "follow_missed", 0);
+        s->processes.missed_is_bound = number_fact(s, "follow_missed_is_bound", 0) != 0;
+    }
+    s->processes.total = sum(s->row_count, s->processes.unseen);
+    s->processes.missed = sum(s->processes.missed, s->processes.unseen);
 }
 
 static uint64_t share(uint64_t total, uint64_t part, uint64_t other)
@@ -252,7 +282,7 @@ static void find_memory_peak(struct summary *s, const struct walked *found)
         }
         /* Of equal ones the later is the deeper: an account includes reaped children's peaks. */
         if ((p->flags & TACHO_PROCESS_RUSAGE) != 0 && p->exact.peak_rss_bytes >= exact &&
-            p->exact.peak_rss_bytes > 0) {
+            !account_has(p, TACHO_ACCOUNT_PEAK_RSS) && p->exact.peak_rss_bytes > 0) {
             exact = p->exact.peak_rss_bytes;
             exact_owner = i;
         }
@@ -285,13 +315,16 @@ static void finish(struct summary *s, const struct walked *found)
     read_happenings(s);
     count_processes(s, &counted);
     if (!target_is(s, "machine"))
-        bound_missed(s, &counted);
+        count_unseen(s, &counted);
     sum_cpu(s, found, &counted);
     rate_cpu(s, found->any_process_sample);
     find_memory_peak(s, found);
     for (unsigned i = 0; i < SUMMARY_IOS; i++)
         if ((found->io_mask >> (i + 1) & 1) == 0) /* after the CPU's column */
             s->io[i] = SUMMARY_UNKNOWN;
+    s->completeness.lost_events = number_fact(s, "follow_lost_events", 0);
+    s->completeness.resyncs = number_fact(s, "follow_resyncs", 0);
+    s->completeness.task_clock_ns = number_fact(s, "task_clock_ns", SUMMARY_UNKNOWN);
     s->recorder.cpu_ns = number_fact(s, "recorder_cpu_ns", s->recorder.cpu_ns);
     /* The kernel's own peak outlives exec: it may be that of a shell or of Python. */
     if (s->recorder.peak_rss_bytes == SUMMARY_UNKNOWN)

@@ -71,7 +71,11 @@ struct summary {
     uint64_t io[SUMMARY_IOS];
 
     struct {
-        uint64_t total, exact, sampled, missed, failed, peak_concurrent;
+        /*
+         * exact: the kernel told what it used; sampled: known as far as we looked; missed: what it
+         * used is not known, be it that it was not seen at all (unseen) or only its birth and end.
+         */
+        uint64_t total, exact, sampled, missed, unseen, failed, peak_concurrent;
         bool missed_is_bound; /* at most so many */
         uint64_t alive;       /* not known to have ended */
     } processes;
@@ -81,6 +85,8 @@ struct summary {
         uint64_t accounted_ns,
             unaccounted_ns; /* CPU that is, and is not, some seen process's own */
         uint64_t ticks, late_ticks, skipped_ticks, gaps, gap_ns;
+        uint64_t lost_events, resyncs; /* of the kernel's, when following by them */
+        uint64_t task_clock_ns; /* the tree's CPU by another counter of the kernel's; UNKNOWN */
     } completeness;
 
     struct {
@@ -112,6 +118,13 @@ void summary_done(struct summary *summary);
 
 /* The row of an entity, NULL for none. */
 struct process_row *summary_row_of(const struct summary *summary, uint32_t entity);
+
+/* Whether the kernel's account of a process has these fields, TACHO_ACCOUNT_*. */
+static inline bool account_has(const struct tacho_process *process, uint64_t fields)
+{
+    return (process->flags & TACHO_PROCESS_ACCOUNT) != 0 &&
+           (process->account.known & fields) == fields;
+}
 
 /* Whether a process is known to have failed: an exit code other than 0, or a signal. */
 bool process_failed(const struct tacho_process *process);

@@ -111,6 +111,39 @@ static int register_birth(struct pass *pass, const struct tacho_process *p)
                          forked, start_ns);
 }
 
+/* What the kernel said of a process at its end is its last sample. */
+static void feed_account(struct pass *pass, const struct tacho_process *p)
+{
+    const struct tacho_account *a = &p->account;
+    struct lineage_sample put = {
+        .cpu_known = account_has(p, TACHO_ACCOUNT_CPU),
+        .cpu_ns = a->cpu_ns,
+        .handed_known = account_has(p, TACHO_ACCOUNT_CHILDREN),
+        .handed_ns = sum(a->children_user_ns, a->children_system_ns),
+        .io_known = account_has(p, TACHO_ACCOUNT_IO),
+    };
+    struct process_row *row = summary_row_of(pass->s, p->entity);
+    if (put.cpu_known && row != NULL && row->cpu_ns == SUMMARY_UNKNOWN)
+        row->cpu_ns = 0;
+    if (put.io_known) {
+        const uint64_t io[] = {a->read_chars,  a->write_chars, a->read_count,
+                               a->write_count, a->read_bytes,  a->write_bytes};
+        memcpy(&put.io[LINEAGE_READ_CHARS], io, sizeof io);
+        put.io_mask = ((1u << LINEAGE_COLUMNS) - 1) & ~(1u << LINEAGE_CPU);
+        pass->found->io_mask |= put.io_mask;
+    }
+    pass->found->any_process_sample |= put.cpu_known;
+    lineage_put(pass->lineage, p->entity, &put);
+}
+
+static void end_process(struct pass *pass, uint32_t entity)
+{
+    const struct tacho_process *p = tacho_process_of(pass->s->rec, entity);
+    if (p != NULL && (p->flags & TACHO_PROCESS_ACCOUNT) != 0)
+        feed_account(pass, p);
+    lineage_end(pass->lineage, entity);
+}
+
 /* Births and ends up to `now_ns`, for the tick that begins. */
 static int catch_up(struct pass *pass, uint64_t now_ns)
 {
@@ -124,7 +157,7 @@ static int catch_up(struct pass *pass, uint64_t now_ns)
     }
     for (; pass->next_end < pass->end_count && pass->ends[pass->next_end].end_ns <= now_ns;
          pass->next_end++)
-        lineage_end(pass->lineage, pass->ends[pass->next_end].entity);
+        end_process(pass, pass->ends[pass->next_end].entity);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "export/process_usage.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,17 @@ enum exact {
     EXACT_MINOR_FAULTS,
     EXACT_MAJOR_FAULTS,
     EXACT_VOLUNTARY,
-    EXACT_INVOLUNTARY
+    EXACT_INVOLUNTARY,
+    /* From here on the kernel's own account alone has them. */
+    EXACT_CHILDREN_USER,
+    EXACT_CHILDREN_SYSTEM,
+    EXACT_READ_CHARS,
+    EXACT_WRITE_CHARS,
+    EXACT_READ_COUNT,
+    EXACT_WRITE_COUNT,
+    EXACT_READ_BYTES,
+    EXACT_WRITE_BYTES,
+    EXACTS
 };
 
 struct process_usage {
@@ -63,6 +74,14 @@ static enum exact exact_of(const char *name)
         {"major_faults", EXACT_MAJOR_FAULTS},
         {"voluntary_ctx_switches", EXACT_VOLUNTARY},
         {"involuntary_ctx_switches", EXACT_INVOLUNTARY},
+        {"children_user", EXACT_CHILDREN_USER},
+        {"children_system", EXACT_CHILDREN_SYSTEM},
+        {"read_chars", EXACT_READ_CHARS},
+        {"write_chars", EXACT_WRITE_CHARS},
+        {"read_count", EXACT_READ_COUNT},
+        {"write_count", EXACT_WRITE_COUNT},
+        {"read_bytes", EXACT_READ_BYTES},
+        {"write_bytes", EXACT_WRITE_BYTES},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i].name, name) == 0)
@@ -190,9 +209,40 @@ static uint64_t exact_value(const struct tacho_rusage *r, enum exact exact)
     case EXACT_MAJOR_FAULTS: return r->major_faults;
     case EXACT_VOLUNTARY: return r->voluntary_switches;
     case EXACT_INVOLUNTARY: return r->involuntary_switches;
-    case EXACT_NOT: break;
+    default: return 0;
     }
-    return 0;
+}
+
+/* What the kernel's own account says: it is of the process alone, but for I/O. */
+static bool account_value(const struct tacho_process *p, enum exact exact, uint64_t *ret)
+{
+    static const struct {
+        uint16_t known, offset;
+    } fields[EXACTS] = {
+#define FIELD(bit, member) {TACHO_ACCOUNT_##bit, offsetof(struct tacho_account, member)}
+        [EXACT_CPU] = FIELD(CPU, cpu_ns),
+        [EXACT_USER] = FIELD(SPLIT, user_ns),
+        [EXACT_SYSTEM] = FIELD(SPLIT, system_ns),
+        [EXACT_PEAK_RSS] = FIELD(PEAK_RSS, peak_rss_bytes),
+        [EXACT_MINOR_FAULTS] = FIELD(FAULTS, minor_faults),
+        [EXACT_MAJOR_FAULTS] = FIELD(FAULTS, major_faults),
+        [EXACT_VOLUNTARY] = FIELD(SWITCHES, voluntary_switches),
+        [EXACT_INVOLUNTARY] = FIELD(SWITCHES, involuntary_switches),
+        [EXACT_CHILDREN_USER] = FIELD(CHILDREN, children_user_ns),
+        [EXACT_CHILDREN_SYSTEM] = FIELD(CHILDREN, children_system_ns),
+        [EXACT_READ_CHARS] = FIELD(IO, read_chars),
+        [EXACT_WRITE_CHARS] = FIELD(IO, write_chars),
+        [EXACT_READ_COUNT] = FIELD(IO, read_count),
+        [EXACT_WRITE_COUNT] = FIELD(IO, write_count),
+        [EXACT_READ_BYTES] = FIELD(IO, read_bytes),
+        [EXACT_WRITE_BYTES] = FIELD(IO, write_bytes),
+#undef FIELD
+    };
+    if (exact == EXACT_NOT || (p->flags & TACHO_PROCESS_ACCOUNT) == 0 ||
+        (p->account.known & fields[exact].known) == 0)
+        return false;
+    memcpy(ret, (const char *)&p->account + fields[exact].offset, sizeof *ret);
+    return true;
 }
 
 bool process_usage_value(const struct process_usage *usage, size_t i, unsigned position,
@@ -201,9 +251,22 @@ bool process_usage_value(const struct process_usage *usage, size_t i, unsigned p
     if (position >= METRICS_MAX || (usage->mask & BIT(position)) == 0)
         return false;
     enum exact exact = usage->exact[position];
-    if (exact == EXACT_NOT || !account_is_own(usage, i))
-        return sampled_value(usage, i, position, ret);
-    *ret = exact_value(&tacho_process(usage->rec, i)->exact, exact);
+    const struct tacho_process *p = tacho_process(usage->rec, i);
+    uint64_t sampled;
+    bool was_sampled = sampled_value(usage, i, position, &sampled);
+    if (account_value(p, exact, ret)) {
+        /* An early one may lag behind the last sample; peaks of the kernel are some pages off. */
+        bool rough = (p->account.known & TACHO_ACCOUNT_EARLY) != 0 || exact == EXACT_PEAK_RSS;
+        if (was_sampled && rough && sampled > *ret)
+            *ret = sampled;
+        return true;
+    }
+    if (exact != EXACT_NOT && exact < EXACT_CHILDREN_USER && account_is_own(usage, i))
+        *ret = exact_value(&p->exact, exact);
+    else if (was_sampled)
+        *ret = sampled;
+    else
+        return false;
     return true;
 }
 

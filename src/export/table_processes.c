@@ -63,7 +63,8 @@ static const struct field leading[] = {
     {"exe", "text", "program file", FIELD_EXE, 0, true},
     {"cwd", "text", "working directory", FIELD_CWD, 0, true},
     {"flags", "text", "root, forked, argv_cut, with blanks between", FIELD_FLAGS, 0, true},
-    {"accounting", "text", "exact: the kernel told at its end; or sampled", FIELD_ACCOUNTING, 0,
+    {"accounting", "text",
+     "exact: the kernel told at its end; sampled; or missed: nothing is known", FIELD_ACCOUNTING, 0,
      true},
     {"samples", "count", "ticks at which it was there", FIELD_SAMPLES, 0, true},
 };
@@ -194,9 +195,10 @@ static struct cell flags_cell(const struct tacho_process *p, struct row_texts *t
     return cell_text(texts->flags, (size_t)(at - texts->flags));
 }
 
-static struct cell accounting_cell(const struct tacho_process *p)
+static struct cell accounting_cell(const struct tacho_process *p, uint64_t samples)
 {
-    const char *word = (p->flags & TACHO_PROCESS_RUSAGE) != 0 ? "exact" : "sampled";
+    bool known = samples > 0 || (p->flags & TACHO_PROCESS_ACCOUNT) != 0;
+    const char *word = tacho_process_is_exact(p) ? "exact" : known ? "sampled" : "missed";
     return cell_text(word, strlen(word));
 }
 
@@ -254,7 +256,6 @@ static struct cell identity_cell(const struct export *export, const struct tacho
     case FIELD_EXE: return text_cell(p->exe);
     case FIELD_CWD: return text_cell(p->cwd);
     case FIELD_FLAGS: return flags_cell(p, texts);
-    case FIELD_ACCOUNTING: return accounting_cell(p);
     default: return rusage_cell(p, code);
     }
 }
@@ -270,6 +271,8 @@ static int put_rows(struct export *export, const struct process_usage *usage)
             const struct field *field = &export->choice.fields[f];
             if (field->code >= FIELD_METRIC)
                 cells[f] = metric_cell(field, usage, i);
+            else if (field->code == FIELD_ACCOUNTING)
+                cells[f] = accounting_cell(p, process_usage_samples(usage, i));
             else if (field->code == FIELD_SAMPLES)
                 cells[f] = cell_number(CELL_NUMBER, process_usage_samples(usage, i));
             else
@@ -288,7 +291,7 @@ static int processes_run(struct export *export)
     bool wants_samples = false; /* they need not be read for names and ends alone */
     for (size_t i = 0; i < export->choice.n; i++) {
         unsigned code = export->choice.fields[i].code;
-        wants_samples |= code == FIELD_SAMPLES || code >= FIELD_METRIC;
+        wants_samples |= code == FIELD_SAMPLES || code == FIELD_ACCOUNTING || code >= FIELD_METRIC;
         if (code >= FIELD_METRIC && code - (unsigned)FIELD_METRIC < METRICS_MAX)
             wanted |= UINT64_C(1) << (code - (unsigned)FIELD_METRIC);
     }

@@ -7,7 +7,11 @@
 
 #include "config.h"
 
-const struct follow_mechanism *const follow_mechanisms[] = {&follow_poll, NULL};
+const struct follow_mechanism *const follow_mechanisms[] = {
+#ifdef HAVE_BPF
+    &follow_bpf,
+#endif
+    &follow_poll, NULL};
 
 const struct follow_mechanism *follow_mechanism_find(const char *name)
 {

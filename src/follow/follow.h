@@ -121,6 +121,7 @@ struct follow_mechanism {
     void (*close)(struct follow *follow);
 };
 
+extern const struct follow_mechanism follow_bpf; /* with HAVE_BPF */
 extern const struct follow_mechanism follow_poll;
 
 /* All mechanisms of this build, best first; NULL-terminated. */

@@ -135,6 +135,13 @@ void members_resolve(struct members *m, bool forked)
     m->count = 0;
 }
 
+void members_admit_all(struct members *m, bool forked)
+{
+    for (size_t i = 0; i < m->count; i++)
+        admit(m, &m->candidates[i], false, forked);
+    m->count = 0;
+}
+
 int members_admit_roots(struct members *m, const struct follow_config *config)
 {
     for (size_t i = 0; i < config->root_count; i++) {
@@ -174,28 +181,32 @@ int members_list(struct members *m)
     return r;
 }
 
-/* Pids of members of whom there is no process any more; NULL with a count of 0 without memory. */
-static pid_t *find_gone(const struct members *m, size_t *ret_count)
+void members_end_gone(struct members *m, uint64_t now_ns, bool (*gone)(const void *user, pid_t pid),
+                      const void *user)
 {
-    pid_t *gone = malloc((m->alive.count + 1) * sizeof *gone);
-    *ret_count = 0;
-    for (size_t i = 0; gone != NULL && i < m->alive.cap; i++) {
-        uint64_t cpu_ns;
+    size_t count = 0;
+    pid_t *pids = malloc((m->alive.count + 1) * sizeof *pids);
+    for (size_t i = 0; pids != NULL && i < m->alive.cap; i++) {
         pid_t pid = (pid_t)m->alive.slots[i].key;
-        if (pid != 0 && cpu_clock_read(pid, &cpu_ns) != 0)
-            gone[(*ret_count)++] = pid;
+        if (pid != 0 && gone(user, pid))
+            pids[count++] = pid;
     }
-    return gone;
+    for (size_t i = 0; i < count; i++)
+        announce_end(m, pids[i], now_ns);
+    free(pids);
+}
+
+static bool no_clock(const void *user, pid_t pid)
+{
+    uint64_t cpu_ns;
+    (void)user;
+    return cpu_clock_read(pid, &cpu_ns) != 0;
 }
 
 int members_resync(struct members *m, uint64_t now_ns)
 {
     int r = members_list(m); /* before the ends: children of those that are gone still belong */
     members_resolve(m, true);
-    size_t count;
-    pid_t *gone = find_gone(m, &count);
-    for (size_t i = 0; i < count; i++)
-        announce_end(m, gone[i], now_ns);
-    free(gone);
+    members_end_gone(m, now_ns, no_clock, NULL);
     return r;
 }

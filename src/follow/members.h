@@ -40,6 +40,13 @@ int members_consider(struct members *m, pid_t pid);
 /* Announces the candidates that belong and forgets the others. */
 void members_resolve(struct members *m, bool forked);
 
+/* Announces all candidates: somebody else knows that they belong. */
+void members_admit_all(struct members *m, bool forked);
+
+/* Announces the ends of those of whom `gone` says so. */
+void members_end_gone(struct members *m, uint64_t now_ns, bool (*gone)(const void *user, pid_t pid),
+                      const void *user);
+
 /* Considers all processes. 0 or -errno. 0.33 µs a process, some 10 µs for each that is new. */
 int members_list(struct members *m);
 

@@ -203,6 +203,32 @@ static int keep_texts(struct tacho_recording *rec, struct tacho_process *p, stru
     return r;
 }
 
+/* A process just forked is what its parent was at that moment. */
+static void inherit(const struct tacho_recording *rec, struct tacho_process *p)
+{
+    const struct process_entry *entry = process_find(rec, p->parent_entity);
+    if (entry == NULL)
+        return;
+    const struct tacho_process *parent = &entry->process;
+    if (p->comm[0] == '\0')
+        p->comm = parent->comm;
+    if (p->exe[0] == '\0')
+        p->exe = parent->exe;
+    if (p->cwd[0] == '\0')
+        p->cwd = parent->cwd;
+    if (p->argv_bytes == 0) {
+        p->argv = parent->argv;
+        p->argv_bytes = parent->argv_bytes;
+        p->flags |= parent->flags & TACHO_PROCESS_ARGV_CUT;
+    }
+    if (p->uid == UINT32_MAX)
+        p->uid = parent->uid;
+    if (p->session == 0)
+        p->session = parent->session;
+    if (p->process_group == 0)
+        p->process_group = parent->process_group;
+}
+
 static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
 {
     int error;
@@ -238,9 +264,77 @@ static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
     error = keep_texts(rec, &p->process, r->comm, r->exe, r->argv, r->flags);
     if (error == 0)
         error = keep(rec, r->cwd, &p->process.cwd, &cut);
+    if (error == 0 && (r->flags & BIRTH_INHERITS) != 0)
+        inherit(rec, &p->process);
     if (error == 0 && add_happening(rec, TACHO_BORN, r->entity, r->time_ns) == NULL)
         error = rec->allowance.error;
     return error;
+}
+
+/* Keeps a text unless it is empty: nothing was found out then. */
+static int keep_found(struct tacho_recording *rec, struct span text, const char **ret)
+{
+    bool cut;
+    return text.n == 0 ? 0 : keep(rec, text, ret, &cut);
+}
+
+static int take_look(struct tacho_recording *rec, const struct record_look *r)
+{
+    struct process_entry *entry = process_find(rec, r->entity);
+    if (entry == NULL)
+        return 0;
+    struct tacho_process *p = &entry->process;
+    if (r->inner_pid != 0)
+        p->inner_pid = int_of(r->inner_pid);
+    if (r->process_group != 0)
+        p->process_group = int_of(r->process_group);
+    if (r->session != 0)
+        p->session = int_of(r->session);
+    if (r->uid != UINT32_MAX)
+        p->uid = u32_of(r->uid);
+    int error = keep_found(rec, r->exe, &p->exe);
+    if (error == 0)
+        error = keep_found(rec, r->cwd, &p->cwd);
+    if (error == 0 && r->argv.n > 0)
+        error =
+            keep_texts(rec, p, (struct span){(const uint8_t *)p->comm, strlen(p->comm)},
+                       (struct span){(const uint8_t *)p->exe, strlen(p->exe)}, r->argv, r->flags);
+    return error;
+}
+
+/* The bits are the format's. */
+_Static_assert(TACHO_ACCOUNT_CPU == ACCOUNT_CPU && TACHO_ACCOUNT_SPLIT == ACCOUNT_SPLIT &&
+                   TACHO_ACCOUNT_CHILDREN == ACCOUNT_CHILDREN &&
+                   TACHO_ACCOUNT_PEAK_RSS == ACCOUNT_PEAK_RSS &&
+                   TACHO_ACCOUNT_FAULTS == ACCOUNT_FAULTS &&
+                   TACHO_ACCOUNT_SWITCHES == ACCOUNT_SWITCHES && TACHO_ACCOUNT_IO == ACCOUNT_IO &&
+                   TACHO_ACCOUNT_EARLY == ACCOUNT_EARLY,
+               "accounts");
+
+static int take_account(struct tacho_recording *rec, const struct record_account *r)
+{
+    struct process_entry *entry = process_find(rec, r->entity);
+    if (entry == NULL)
+        return 0;
+    entry->process.flags |= TACHO_PROCESS_ACCOUNT;
+    entry->process.account = (struct tacho_account){.known = r->known,
+                                                    .cpu_ns = r->cpu_ns,
+                                                    .user_ns = r->user_ns,
+                                                    .system_ns = r->system_ns,
+                                                    .children_user_ns = r->children_user_ns,
+                                                    .children_system_ns = r->children_system_ns,
+                                                    .peak_rss_bytes = r->peak_rss_bytes,
+                                                    .minor_faults = r->minor_faults,
+                                                    .major_faults = r->major_faults,
+                                                    .voluntary_switches = r->voluntary_switches,
+                                                    .involuntary_switches = r->involuntary_switches,
+                                                    .read_chars = r->read_chars,
+                                                    .write_chars = r->write_chars,
+                                                    .read_count = r->read_count,
+                                                    .write_count = r->write_count,
+                                                    .read_bytes = r->read_bytes,
+                                                    .write_bytes = r->write_bytes};
+    return 0;
 }
 
 static int take_exec(struct tacho_recording *rec, const struct record_exec *r)
@@ -418,6 +512,8 @@ static int take_record(struct tacho_recording *rec, const struct record *r)
     case RECORD_BIRTH: return take_birth(rec, &r->birth);
     case RECORD_EXEC: return take_exec(rec, &r->exec);
     case RECORD_EXIT: return take_exit(rec, &r->exit);
+    case RECORD_LOOK: return take_look(rec, &r->look);
+    case RECORD_ACCOUNT: return take_account(rec, &r->account);
     case RECORD_ANCHOR: return take_anchor(rec, &r->anchor);
     case RECORD_LATE: return take_late(rec, &r->late);
     case RECORD_GAP: return take_gap(rec, &r->gap);

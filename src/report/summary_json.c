@@ -101,6 +101,7 @@ static void put_processes(struct json *j, const struct summary *s)
     json_number(j, "sampled", s->processes.sampled);
     json_number(j, "missed", s->processes.missed);
     json_bool(j, "missed_is_bound", s->processes.missed_is_bound);
+    json_number(j, "unseen", s->processes.unseen);
     json_number(j, "failed", s->processes.failed);
     json_number(j, "peak_concurrent", s->processes.peak_concurrent);
     json_end(j, '}');
@@ -120,6 +121,9 @@ static void put_completeness(struct json *j, const struct summary *s)
     json_seconds(j, "cpu_accounted_s", s->completeness.accounted_ns);
     json_seconds(j, "cpu_total_s", s->cpu.total_ns);
     json_seconds(j, "unaccounted_s", s->completeness.unaccounted_ns);
+    json_seconds(j, "task_clock_s", s->completeness.task_clock_ns);
+    json_number(j, "lost_events", s->completeness.lost_events);
+    json_number(j, "resyncs", s->completeness.resyncs);
     json_null(j, "lost_marks");
     json_number(j, "ticks", s->completeness.ticks);
     json_number(j, "late_ticks", s->completeness.late_ticks);

@@ -95,12 +95,12 @@ static void put_unseen(struct list *list, const struct summary *s)
                                       "that came and went or in last moments; it is in the total");
         put_item(list);
     }
-    if (s->processes.missed != SUMMARY_UNKNOWN && s->processes.missed > 0) {
+    if (s->processes.unseen != SUMMARY_UNKNOWN && s->processes.unseen > 0) {
         if (s->processes.missed_is_bound)
             buffer_put_text(&list->words, "up to ");
-        put_count(&list->words, s->processes.missed);
+        put_count(&list->words, s->processes.unseen);
         buffer_put_text(&list->words,
-                        plural(s->processes.missed, " more process", " more processes"));
+                        plural(s->processes.unseen, " more process", " more processes"));
         buffer_put_text(&list->words, " may have come and gone between two samples");
         if (s->processes.missed_is_bound)
             buffer_put_text(&list->words, "; the bound counts threads and others' processes too");

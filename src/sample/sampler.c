@@ -12,7 +12,7 @@
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
 #define TELL_EVERY_NS NS_PER_S
-#define SETTLE_NS (NS_PER_S / 4) /* for the last accounts: a grace period of the kernel, or two */
+#define SETTLE_NS (NS_PER_S / 2) /* for the last accounts: a grace period of the kernel, or two */
 #define BIT(metric) (UINT64_C(1) << (metric))
 
 struct process *sampler_process_lately(const struct sampler *s, pid_t pid)

@@ -254,7 +254,7 @@ static void processes_say_who_they_were(void **state)
                  "\r\n"
                  "2,101,100,1,1000,-0.050000,0.100000,1.000000,,9,\"a,\"\"b\"\"\n\",/bin/x,/tmp,"
                  "forked,exact,3\r\n"
-                 "3,102,101,2,1000,-0.050000,0.100000,,,,kid,/bin/x,/tmp,forked,sampled,0\r\n"
+                 "3,102,101,2,1000,-0.050000,0.100000,,,,kid,/bin/x,/tmp,forked,missed,0\r\n"
                  "4,103,102,3,1000,-0.050000,0.100000,1.000000,0,,leaf,/bin/x,/tmp,forked,exact,0"
                  "\r\n");
 }

@@ -1,0 +1,606 @@
+/*
+ * Following by BPF programs on the scheduler's tracepoints (events.bpf.c): every birth, exec and end,
+ * with the kernel's final account, at 0.4 µs a process here and 2 % of a loop that does nothing but
+ * start processes. The kernel keeps the set of those that belong, so that strangers' events never
+ * reach us. Events wait in a ring until the next tick, or until a quarter of it is full.
+ *
+ * Losses: when the ring is full the kernel counts what it cannot put there. Who belongs is still
+ * known in the kernel: the living are taken from there, and how many came and went unseen is the
+ * difference between the births it counted and those announced.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "follow/bpf_events.h"
+#include "follow/events.skel.h"
+#include "follow/members.h"
+
+#define RING_BYTES (4u << 20)       /* as in events.bpf.c */
+#define RECORD_BUSY (1u << 31)      /* uapi/linux/bpf.h: BPF_RINGBUF_BUSY_BIT */
+#define RECORD_DISCARDED (1u << 30) /* BPF_RINGBUF_DISCARD_BIT */
+#define RECORD_HEAD 8               /* BPF_RINGBUF_HDR_SZ */
+#define SETTLE_STEP_NS NS_PER_MS    /* the ring is looked at so often while waiting */
+#define USUALLY_FREED_NS (40 * NS_PER_MS)
+#define LISTINGS_MAX 64 /* of a tree that forks faster than it can be listed */
+
+/* The kernel's side writes members of this size: their number of pages before an exec. */
+typedef uint64_t member_value;
+
+/* A process that has ended, and whose account is still to come. */
+struct awaited {
+    uint32_t entity;
+    uint64_t cpu_ns, peak_rss_bytes; /* as it began to exit */
+};
+
+/* An exec whose command line comes in parts. */
+struct partial {
+    struct follow_exec exec;
+    struct buffer exe, argv;
+    size_t wanted;
+};
+
+struct follow {
+    struct events_bpf *programs;
+    bool attached;
+    struct members members;
+    struct follow_sink sink;
+    uint64_t tick_ns;
+    int epoll_fd;
+    unsigned long *consumer;                /* position of the reader, shared with the kernel */
+    const volatile unsigned long *producer; /* and of the writer, the data a page behind it */
+    const uint8_t *data;
+    size_t page;
+    struct map awaited;  /* id -> struct awaited */
+    struct map partials; /* pid -> struct partial */
+    uint64_t announced, lost_seen, resyncs;
+};
+
+/* How many events, or memberships, the kernel had no room for. */
+static uint64_t lost(const struct follow *f)
+{
+    const struct events_bpf__bss *b = f->programs->bss;
+    return b->lost_births + b->lost_execs + b->lost_exits + b->lost_accounts + b->lost_members;
+}
+
+/* ---- accounts ---- */
+
+static void await(struct follow *f, uint32_t entity, const struct event_exit *e)
+{
+    struct awaited *a = malloc(sizeof *a);
+    if (a == NULL)
+        return;
+    *a = (struct awaited){entity, e->cpu_ns, e->peak_rss_bytes};
+    if (map_put(&f->awaited, e->id, (uintptr_t)a) != 0)
+        free(a);
+}
+
+/* The kernel divides CPU between user and system by where its ticks fell: fs/proc shows it so too. */
+static uint64_t part_of(uint64_t cpu_ns, uint64_t part, uint64_t other)
+{
+    if (other == 0)
+        return part == 0 ? 0 : cpu_ns;
+    return (uint64_t)((double)cpu_ns * ((double)part / ((double)part + (double)other)));
+}
+
+static void take_account(struct follow *f, const struct event_account *e)
+{
+    const uint64_t *at = map_get(&f->awaited, e->id);
+    if (at == NULL)
+        return;
+    struct awaited *a = (struct awaited *)(uintptr_t)*at; /* NOLINT: maps hold numbers */
+    uint64_t user_ns = part_of(e->cpu_ns, e->user_ns, e->system_ns);
+    /* No tick fell into it: the kernel then calls it all user's. */
+    if (e->user_ns == 0 && e->system_ns == 0)
+        user_ns = e->cpu_ns;
+    struct record_account account = {
+        .entity = a->entity,
+        .known = ACCOUNT_CPU | ACCOUNT_SPLIT | ACCOUNT_CHILDREN | ACCOUNT_FAULTS |
+                 ACCOUNT_SWITCHES | ACCOUNT_IO | (e->peak_rss_bytes != 0 ? ACCOUNT_PEAK_RSS : 0u),
+        .cpu_ns = e->cpu_ns,
+        .user_ns = user_ns,
+        .system_ns = e->cpu_ns - user_ns,
+        .children_user_ns = e->children_user_ns,
+        .children_system_ns = e->children_system_ns,
+        .peak_rss_bytes = e->peak_rss_bytes,
+        .minor_faults = e->minor_faults,
+        .major_faults = e->major_faults,
+        .voluntary_switches = e->voluntary_switches,
+        .involuntary_switches = e->involuntary_switches,
+        .read_chars = e->read_chars,
+        .write_chars = e->write_chars,
+        .read_count = e->read_count,
+        .write_count = e->write_count,
+        .read_bytes = e->read_bytes,
+        .write_bytes = e->write_bytes,
+    };
+    f->sink.account(f->sink.user, &account);
+    map_remove(&f->awaited, e->id);
+    free(a);
+}
+
+/* What will not come any more: what was known as they began to exit must do. */
+static void give_up_awaiting(struct follow *f, bool announce)
+{
+    for (size_t i = 0; i < f->awaited.cap; i++) {
+        if (f->awaited.slots[i].key == 0)
+            continue;
+        struct awaited *a = (struct awaited *)(uintptr_t)f->awaited.slots[i].value; /* NOLINT */
+        struct record_account account = {
+            .entity = a->entity,
+            .known = ACCOUNT_EARLY | ACCOUNT_CPU | (a->peak_rss_bytes != 0 ? ACCOUNT_PEAK_RSS : 0u),
+            .cpu_ns = a->cpu_ns,
+            .peak_rss_bytes = a->peak_rss_bytes,
+        };
+        if (announce)
+            f->sink.account(f->sink.user, &account);
+        free(a);
+    }
+    map_done(&f->awaited);
+}
+
+/* ---- execs ---- */
+
+static void partial_free(struct partial *p)
+{
+    buffer_done(&p->exe);
+    buffer_done(&p->argv);
+    free(p);
+}
+
+static struct span span_of(const struct buffer *b)
+{
+    return (struct span){b->data, b->len};
+}
+
+/* Announces an exec with as much of its command line as came. */
+static void finish_partial(struct follow *f, pid_t pid)
+{
+    const uint64_t *at = map_get(&f->partials, (uint32_t)pid);
+    if (at == NULL)
+        return;
+    struct partial *p = (struct partial *)(uintptr_t)*at; /* NOLINT */
+    map_remove(&f->partials, (uint32_t)pid);
+    p->exec.exe = span_of(&p->exe);
+    p->exec.argv = span_of(&p->argv);
+    p->exec.argv_cut = p->argv.len < p->wanted || p->argv.failed;
+    f->sink.exec(f->sink.user, &p->exec);
+    partial_free(p);
+}
+
+static void begin_partial(struct follow *f, const struct follow_exec *exec, size_t wanted)
+{
+    struct partial *p = calloc(1, sizeof *p);
+    if (p == NULL || map_put(&f->partials, (uint32_t)exec->pid, (uintptr_t)p) != 0) {
+        free(p);
+        struct follow_exec cut = *exec;
+        cut.argv_cut = true;
+        f->sink.exec(f->sink.user, &cut);
+        return;
+    }
+    p->exec = *exec;
+    p->wanted = wanted;
+    buffer_put(&p->exe, exec->exe.bytes, exec->exe.n);
+    buffer_put(&p->argv, exec->argv.bytes, exec->argv.n);
+}
+
+static void take_argv(struct follow *f, const struct event_argv *e, size_t size)
+{
+    const uint64_t *at = map_get(&f->partials, e->event.pid);
+    if (at == NULL)
+        return;
+    struct partial *p = (struct partial *)(uintptr_t)*at; /* NOLINT */
+    size_t n = size - sizeof e->event, left = p->wanted - p->argv.len;
+    buffer_put(&p->argv, e->bytes, n < left ? n : left);
+    if (p->argv.len >= p->wanted || p->argv.failed)
+        finish_partial(f, (pid_t)e->event.pid);
+}
+
+static void take_exec(struct follow *f, const struct event_exec *e, size_t size)
+{
+    size_t texts = size - EVENT_EXEC_HEAD;
+    size_t exe = e->exe_bytes < texts ? e->exe_bytes : texts;
+    struct follow_exec exec = {
+        .pid = (pid_t)e->event.pid,
+        .time_ns = e->event.time_ns,
+        .exe = {(const uint8_t *)e->bytes, exe},
+        .has_argv = (e->event.flags & EVENT_NO_ARGV) == 0,
+        .argv = {(const uint8_t *)e->bytes + exe, texts - exe},
+    };
+    memcpy(exec.comm, e->comm, sizeof e->comm);
+    /* A relative name means nothing without the directory it was given in. */
+    if (exe == 0 || e->bytes[0] != '/')
+        exec.exe.n = 0;
+    if (e->argv_bytes > exec.argv.n)
+        begin_partial(f, &exec, e->argv_bytes);
+    else
+        f->sink.exec(f->sink.user, &exec);
+}
+
+/* ---- births and ends ---- */
+
+/* Its birth, unless looking at /proc has already found it. */
+static void announce(struct follow *f, const struct follow_birth *birth)
+{
+    uint64_t start = birth->start_boot_ns / f->tick_ns;
+    const uint64_t *known = map_get(&f->members.alive, (uint32_t)birth->pid);
+    if (known != NULL && *known == start)
+        return;
+    members_add(&f->members, birth->pid, start);
+    f->announced++;
+    f->sink.birth(f->sink.user, birth);
+}
+
+static void take_birth(struct follow *f, const struct event_birth *e)
+{
+    struct follow_birth birth = {
+        .pid = (pid_t)e->event.pid,
+        .parent_pid = (pid_t)e->parent_pid,
+        .process_group = (pid_t)e->process_group,
+        .session = (pid_t)e->session,
+        .inner_pid = (pid_t)e->inner_pid,
+        .uid = e->uid,
+        .time_ns = e->event.time_ns,
+        .start_boot_ns = e->start_boot_ns,
+        .forked = true,
+        .fresh = true,
+    };
+    memcpy(birth.comm, e->comm, sizeof e->comm);
+    announce(f, &birth);
+}
+
+/* The ring was full when it was born: what the end tells must do. */
+static void announce_late(struct follow *f, const struct event_exit *e)
+{
+    struct follow_birth birth = {
+        .pid = (pid_t)e->event.pid,
+        .parent_pid = (pid_t)e->parent_pid,
+        .uid = UINT32_MAX,
+        .time_ns = e->event.time_ns,
+        .start_boot_ns = e->start_boot_ns,
+        .forked = true,
+        .fresh = true,
+    };
+    memcpy(birth.comm, e->comm, sizeof e->comm);
+    announce(f, &birth);
+}
+
+static void take_exit(struct follow *f, const struct event_exit *e)
+{
+    pid_t pid = (pid_t)e->event.pid;
+    finish_partial(f, pid);
+    if (lost(f) > 0 && !f->programs->bss->everybody)
+        announce_late(f, e);
+    members_remove(&f->members, pid);
+    struct follow_end end = {.pid = pid, .time_ns = e->event.time_ns, .status = e->status};
+    uint32_t entity = f->sink.ended(f->sink.user, &end);
+    if (entity != 0)
+        await(f, entity, e);
+}
+
+/* ---- the ring ---- */
+
+static void take(struct follow *f, const struct event *e, size_t size)
+{
+    if (size < sizeof *e)
+        return;
+    if (e->type == EVENT_BIRTH && size >= sizeof(struct event_birth))
+        take_birth(f, (const struct event_birth *)e);
+    else if (e->type == EVENT_EXEC && size >= EVENT_EXEC_HEAD)
+        take_exec(f, (const struct event_exec *)e, size);
+    else if (e->type == EVENT_ARGV)
+        take_argv(f, (const struct event_argv *)e, size);
+    else if (e->type == EVENT_EXIT && size >= sizeof(struct event_exit))
+        take_exit(f, (const struct event_exit *)e);
+    else if (e->type == EVENT_ACCOUNT && size >= sizeof(struct event_account))
+        take_account(f, (const struct event_account *)e);
+}
+
+/* kernel/bpf/ringbuf.c: a record is 8 bytes of head and the data, padded to 8. */
+static void drain(struct follow *f)
+{
+    unsigned long at = *f->consumer, end = __atomic_load_n(f->producer, __ATOMIC_ACQUIRE);
+    while (at < end) {
+        const uint8_t *record = f->data + (at & (RING_BYTES - 1));
+        uint32_t head = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
+        if ((head & RECORD_BUSY) != 0)
+            return;
+        uint32_t size = head & ~(RECORD_BUSY | RECORD_DISCARDED);
+        if ((head & RECORD_DISCARDED) == 0)
+            take(f, (const struct event *)(const void *)(record + RECORD_HEAD), size);
+        at += (size + RECORD_HEAD + 7) & ~7ul;
+        __atomic_store_n(f->consumer, at, __ATOMIC_RELEASE);
+        end = __atomic_load_n(f->producer, __ATOMIC_ACQUIRE);
+    }
+}
+
+/* ---- what was there before, and what was lost ---- */
+
+static int members_fd(const struct follow *f)
+{
+    return f->programs->maps.members.map_fd;
+}
+
+/* Found by looking at /proc: the kernel is told first, so that no child of it escapes. */
+static void on_found(void *user, const struct follow_birth *birth)
+{
+    struct follow *f = user;
+    uint32_t pid = (uint32_t)birth->pid;
+    member_value value = 0;
+    uint64_t cpu_ns;
+    skel_map_update_elem(members_fd(f), &pid, &value, BPF_NOEXIST);
+    if (cpu_clock_read(birth->pid, &cpu_ns) != 0)
+        skel_map_delete_elem(members_fd(f), &pid); /* its end may have come before */
+    f->announced += birth->forked && !birth->root;
+    f->sink.birth(f->sink.user, birth);
+}
+
+static uint32_t on_gone(void *user, const struct follow_end *end)
+{
+    struct follow *f = user;
+    return f->sink.ended(f->sink.user, end);
+}
+
+/* What forks while it is listed is found by the next listing, unless its parent was known already. */
+static int find_descendants(struct follow *f)
+{
+    size_t before = 0;
+    for (int i = 0; i < LISTINGS_MAX && f->members.alive.count != before; i++) {
+        before = f->members.alive.count;
+        int r = members_list(&f->members);
+        if (r != 0)
+            return r;
+        members_resolve(&f->members, false);
+    }
+    return 0;
+}
+
+/* Those that the kernel knows to belong, and we do not. */
+static void find_unannounced(struct follow *f)
+{
+    union bpf_attr attr = {0};
+    uint32_t pid, next;
+    uint32_t *key = NULL;
+    attr.map_fd = (uint32_t)members_fd(f);
+    for (;;) {
+        attr.key = (uint64_t)(uintptr_t)key;
+        attr.next_key = (uint64_t)(uintptr_t)&next;
+        if (skel_sys_bpf(BPF_MAP_GET_NEXT_KEY, &attr, sizeof attr) != 0)
+            break;
+        pid = next;
+        key = &pid;
+        if (!members_has(&f->members, (pid_t)pid))
+            members_consider(&f->members, (pid_t)pid);
+    }
+    members_admit_all(&f->members, true);
+}
+
+static bool not_in_kernel(const void *user, pid_t pid)
+{
+    const struct follow *f = user;
+    uint32_t key = (uint32_t)pid;
+    member_value value;
+    union bpf_attr attr = {.map_fd = (uint32_t)members_fd(f),
+                           .key = (uint64_t)(uintptr_t)&key,
+                           .value = (uint64_t)(uintptr_t)&value};
+    return skel_sys_bpf(BPF_MAP_LOOKUP_ELEM, &attr, sizeof attr) != 0;
+}
+
+static int resync(struct follow *f, uint64_t now_ns)
+{
+    f->resyncs++;
+    if (f->programs->bss->everybody)
+        return 0;
+    find_unannounced(f);
+    members_end_gone(&f->members, now_ns, not_in_kernel, f);
+    return 0;
+}
+
+static int bpf_poll(struct follow *f, uint64_t now_ns)
+{
+    struct epoll_event event;
+    epoll_wait(f->epoll_fd, &event, 1, 0); /* takes the wake-up back */
+    drain(f);
+    uint64_t now_lost = lost(f);
+    if (now_lost == f->lost_seen)
+        return 0;
+    f->lost_seen = now_lost;
+    return resync(f, now_ns);
+}
+
+/* ---- beginning and end ---- */
+
+static int load(struct follow *f, struct follow_reason *why)
+{
+    f->programs = events_bpf__open();
+    if (f->programs == NULL)
+        return follow_fail(why, -ENOMEM, "no memory");
+    int r = events_bpf__load(f->programs);
+    if (r == -EPERM || r == -EACCES)
+        return follow_fail(why, r,
+                           "BPF programs may not be loaded: run as root, or with CAP_BPF and "
+                           "CAP_PERFMON (containers: --cap-add BPF --cap-add PERFMON)");
+    if (r == -ENOSYS)
+        return follow_fail(why, r, "the kernel has no bpf(2): CONFIG_BPF_SYSCALL");
+    if (r != 0 && access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+        return follow_fail(why, r,
+                           "the kernel does not describe its types: /sys/kernel/btf/vmlinux needs "
+                           "CONFIG_DEBUG_INFO_BTF and a mounted /sys");
+    if (r != 0)
+        return follow_fail(why, r,
+                           "the kernel refuses the BPF programs (%s): Linux 5.17 or later "
+                           "is needed",
+                           strerror(-r));
+    return 0;
+}
+
+static int find_place(struct follow *f, const struct follow_config *config,
+                      struct follow_reason *why)
+{
+    union bpf_attr attr = {0};
+    attr.test.prog_fd = (uint32_t)f->programs->progs.where_am_i.prog_fd;
+    if (skel_sys_bpf(BPF_PROG_RUN, &attr, sizeof attr) != 0)
+        return follow_fail(why, -errno, "BPF programs cannot be run: %s", strerror(errno));
+    f->programs->bss->recorder_pid = (uint32_t)config->recorder;
+    f->programs->bss->everybody = config->machine;
+    return 0;
+}
+
+static int map_ring(struct follow *f, struct follow_reason *why)
+{
+    int fd = f->programs->maps.ring.map_fd;
+    void *consumer = mmap(NULL, f->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (consumer == MAP_FAILED)
+        return follow_fail(why, -errno, "the ring cannot be mapped: %s", strerror(errno));
+    f->consumer = consumer;
+    /* The data are mapped twice in a row, so that no record is cut. */
+    void *data = mmap(NULL, f->page + 2 * RING_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)f->page);
+    if (data == MAP_FAILED)
+        return follow_fail(why, -errno, "the ring cannot be mapped: %s", strerror(errno));
+    f->producer = data;
+    f->data = (const uint8_t *)data + f->page;
+    /* Edge-triggered: only a wake-up counts, not that something lies in the ring. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (f->epoll_fd < 0 || epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        return follow_fail(why, -errno, "the ring cannot be waited for: %s", strerror(errno));
+    return 0;
+}
+
+static int begin(struct follow *f, const struct follow_config *config, struct follow_reason *why)
+{
+    int r = load(f, why);
+    if (r == 0)
+        r = find_place(f, config, why);
+    if (r == 0)
+        r = map_ring(f, why);
+    if (r != 0)
+        return r;
+    r = events_bpf__attach(f->programs);
+    f->attached = true;
+    if (r < 0)
+        return follow_fail(why, r, "the tracepoints cannot be attached to: %s", strerror(-r));
+    r = members_admit_roots(&f->members, config);
+    if (r == 0 && !config->launched && !config->machine)
+        r = find_descendants(f);
+    return r == 0 ? 0 : follow_fail(why, r, "cannot read /proc: %s", strerror(-r));
+}
+
+static void free_partials(struct follow *f)
+{
+    for (size_t i = 0; i < f->partials.cap; i++)
+        if (f->partials.slots[i].key != 0)
+            partial_free((struct partial *)(uintptr_t)f->partials.slots[i].value); /* NOLINT */
+    map_done(&f->partials);
+}
+
+static void bpf_close(struct follow *f)
+{
+    if (f == NULL)
+        return;
+    if (f->epoll_fd >= 0)
+        close(f->epoll_fd);
+    if (f->consumer != NULL)
+        munmap(f->consumer, f->page);
+    if (f->producer != NULL)
+        munmap((void *)(uintptr_t)f->producer, f->page + 2 * RING_BYTES);
+    if (f->programs != NULL)
+        events_bpf__destroy(f->programs);
+    give_up_awaiting(f, false);
+    free_partials(f);
+    members_done(&f->members);
+    free(f);
+}
+
+static int bpf_open(const struct follow_config *config, const struct follow_sink *sink,
+                    struct follow **ret, struct follow_reason *ret_why)
+{
+    struct follow *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return follow_fail(ret_why, -ENOMEM, "no memory");
+    f->sink = *sink;
+    f->tick_ns = config->root->tick_ns;
+    f->page = (size_t)sysconf(_SC_PAGESIZE);
+    f->epoll_fd = -1;
+    struct follow_sink found = {.user = f, .birth = on_found, .ended = on_gone};
+    members_init(&f->members, config, &found);
+    int r = begin(f, config, ret_why);
+    if (r != 0) {
+        bpf_close(f);
+        return r;
+    }
+    *ret = f;
+    return 0;
+}
+
+static int bpf_fd(const struct follow *f)
+{
+    return f->epoll_fd;
+}
+
+/*
+ * Some kernels let a processor go idle that still has tasks to free, for seconds: seen with Linux
+ * 6.18 in a virtual machine. A tick of the clock while it works puts it right.
+ */
+static void keep_busy_until_freed(struct follow *f, uint64_t until_ns)
+{
+    cpu_set_t before, one;
+    struct timespec tick;
+    if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0 ||
+        sched_getaffinity(0, sizeof before, &before) != 0)
+        return;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && f->awaited.count > 0; cpu++) {
+        if (!CPU_ISSET(cpu, &before))
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        uint64_t leave_ns = clock_mono_ns() + 2 * (uint64_t)tick.tv_nsec;
+        while (f->awaited.count > 0 && clock_mono_ns() < leave_ns && clock_mono_ns() < until_ns)
+            drain(f);
+    }
+    sched_setaffinity(0, sizeof before, &before);
+}
+
+static void bpf_settle(struct follow *f, uint64_t for_ns)
+{
+    uint64_t begun_ns = clock_mono_ns();
+    drain(f);
+    while (f->awaited.count > 0 && clock_mono_ns() - begun_ns < for_ns) {
+        struct timespec step = timespec_from_ns(SETTLE_STEP_NS);
+        nanosleep(&step, NULL);
+        drain(f);
+        if (clock_mono_ns() - begun_ns > USUALLY_FREED_NS)
+            keep_busy_until_freed(f, begun_ns + for_ns);
+    }
+    give_up_awaiting(f, true);
+}
+
+static void bpf_receipt(const struct follow *f, struct follow_receipt *ret)
+{
+    uint64_t births = f->programs->bss->births, lost_now = lost(f);
+    bool missing = lost_now > 0 && births > f->announced;
+    *ret = (struct follow_receipt){.births = births,
+                                   .missed = missing ? births - f->announced : 0,
+                                   .lost_events = lost_now,
+                                   .resyncs = f->resyncs};
+}
+
+const struct follow_mechanism follow_bpf = {
+    .name = "bpf",
+    .help = "every birth, exec and end, each with the kernel's exact account; needs root, or "
+            "CAP_BPF and CAP_PERFMON",
+    .tells = FOLLOW_TELLS_EXECS | FOLLOW_TELLS_ENDS | FOLLOW_TELLS_STATUS | FOLLOW_TELLS_ACCOUNTS |
+             FOLLOW_SEES_MACHINE,
+    .open = bpf_open,
+    .fd = bpf_fd,
+    .poll = bpf_poll,
+    .settle = bpf_settle,
+    .receipt = bpf_receipt,
+    .close = bpf_close,
+};
