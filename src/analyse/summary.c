@@ -226,6 +226,8 @@ static uint64_t less(uint64_t a, uint64_t b)
 static void sum_cpu(struct summary *s, const struct walked *found, const struct counted *counted)
 {
     uint64_t user, system;
+    if (target_is(s, "machine"))
+        return; /* of processes that began before nothing is known */
     bool split = counted->user_ns > 0 || counted->system_ns > 0;
     bool reaped = tacho_fact_number(s->rec, "reaped_user_ns", &user) &&
                   tacho_fact_number(s->rec, "reaped_system_ns", &system);

@@ -29,15 +29,19 @@ static const struct option longs[] = {
 static int print_info(const char *path, struct tacho_recording *rec, bool json)
 {
     struct contents contents;
+    struct summary summary;
     int r = contents_count(rec, &contents);
+    if (r == 0)
+        r = summary_make(rec, &summary);
     if (r != 0)
         return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
     struct buffer text = {0};
     struct page page = page_of(&text, terminal_width(), terminal_utf8(), terminal_colour());
     if (json)
-        info_put_json(&text, path, rec, &contents);
+        info_put_json(&text, path, &summary, &contents);
     else
-        info_put_text(&page, path, rec, &contents);
+        info_put_text(&page, path, &summary, &contents);
+    summary_done(&summary);
     bool failed = text.failed;
     if (!failed)
         fwrite(text.data, 1, text.len, stdout);

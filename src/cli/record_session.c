@@ -84,6 +84,29 @@ static void put_session(struct session *s)
     session_facts_limits(sink, &s->root, limited);
 }
 
+static int begin_following(struct session *s)
+{
+    const struct record_options *o = s->options;
+    struct follow_config config = {
+        .root = &s->root,
+        .roots = launched(s) ? &s->launch.pid : o->roots,
+        .root_count = launched(s) ? 1 : o->root_count,
+        .subreaper = launched(s) ? getpid() : 0,
+        .launched = launched(s),
+        .machine = o->target == TARGET_MACHINE,
+        .recorder = getpid(),
+    };
+    struct follow_reason why;
+    int r = sampler_follow(s->sampler, o->follow, &config, &why);
+    if (r == -ESRCH)
+        return cli_failed("no such process: check the ids with ps");
+    if (r != 0 && config.machine && o->follow == NULL)
+        return 0; /* the machine's figures do not need it */
+    if (r != 0 && o->follow != NULL)
+        return cli_failed("cannot follow by %s: %s", o->follow->name, why.text);
+    return r != 0 ? cli_failed("cannot follow processes: %s", why.text) : 0;
+}
+
 static int begin_sampling(struct session *s)
 {
     uint64_t descriptors = s->inherited.descriptors.rlim_max;
@@ -100,23 +123,7 @@ static int begin_sampling(struct session *s)
     if (r != 0)
         return cli_failed("cannot begin to sample: %s", strerror(-r));
     put_session(s);
-    if (s->options->target == TARGET_MACHINE)
-        return 0;
-    struct follow_config follow = {
-        .root = &s->root,
-        .roots = launched(s) ? &s->launch.pid : s->options->roots,
-        .root_count = launched(s) ? 1 : s->options->root_count,
-        .subreaper = launched(s) ? getpid() : 0,
-        .launched = launched(s),
-        .recorder = getpid(),
-    };
-    struct follow_reason why;
-    r = sampler_follow(s->sampler, s->options->follow, &follow, &why);
-    if (r == -ESRCH)
-        return cli_failed("no such process: check the ids with ps");
-    if (r != 0)
-        return cli_failed("cannot follow processes: %s", why.text);
-    return 0;
+    return begin_following(s);
 }
 
 /* Each named process must exist before a file is made for it. */
@@ -347,7 +354,8 @@ static void wait_for_something(struct session *s)
         return;
     if ((fds[2].revents & POLLIN) != 0)
         sampler_hear(s->sampler, clock_mono_ns());
-    for (struct job_signal signal; job_signals_next(s->signal_fd, &signal);)
+    bool signalled = (fds[0].revents & POLLIN) != 0;
+    for (struct job_signal signal; signalled && job_signals_next(s->signal_fd, &signal);)
         take_signal(s, &signal);
     if (s->recording && (fds[1].revents & POLLIN) != 0)
         tick(s);

@@ -26,7 +26,9 @@ struct follow_birth {
     char comm[COMM_CAP];
     bool root;   /* named by the user */
     bool forked; /* began while it was followed: its counters start at 0 */
-    /* Just forked: all that is not known is as its parent's, and its texts need not be read now. */
+    /* It may be gone in no time: only its command line is read now, the rest if it lives on. */
+    bool newborn;
+    /* Just forked: not even that is read, all that is not known is as its parent's. */
     bool fresh;
 };
 

@@ -1,7 +1,11 @@
 /*
  * Following by polling, which works everywhere. The kernel tells the pid it gave out last
  * (/proc/loadavg): while that stands still nobody was born, and otherwise only the pids in between
- * need a look, a CPU-clock read each (0.25 µs, and it fails for threads).
+ * need a look, a CPU-clock read each (0.25 µs, and it fails for threads). That is done every
+ * millisecond while processes are being born, every fourth else, so that what was exec'd is seen.
+ *
+ * The young have their clocks read as often: what one of them used is known to a millisecond when
+ * it ends, though it was never sampled.
  *
  * The kernel gives a pid out a little before anybody can see its process: microseconds, or as long
  * as the parent then waits for a processor, where a control group's CPU limit may keep it for 100
@@ -11,14 +15,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "follow/members.h"
 
-#define PROBE_MAX 8192     /* beyond so many new pids listing /proc is cheaper */
-#define FIRST_FREE_PID 300 /* where the kernel starts again after pid_max */
-#define UNSEEN_MAX 256     /* pids given out last whose process a listing may come too early for */
+#define BUSY_NS NS_PER_MS          /* between two looks while pids are given out */
+#define QUIET_NS (4 * NS_PER_MS)   /* and when there were none for as long as SETTLED_NS */
+#define YOUNG_NS (250 * NS_PER_MS) /* by then it has been sampled */
+#define YOUNG_MAX 4096             /* of a storm the rest is left to the sampler */
+#define PROBE_MAX 8192             /* beyond so many new pids listing /proc is cheaper */
+#define FIRST_FREE_PID 300         /* where the kernel starts again after pid_max */
+#define UNSEEN_MAX 256 /* pids given out last whose process a listing may come too early for */
 #define SETTLED_NS (250 * NS_PER_MS) /* without a process by then it has ended, or is a thread's */
 
 /* A pid that was given out and had no process, or none that could be read. */
@@ -27,8 +37,19 @@ struct absent {
     uint64_t since_ns;
 };
 
+/* A member born not long ago. */
+struct young {
+    pid_t pid;
+    uint64_t born_ns, cpu_ns;
+};
+
 struct follow {
     struct members members;
+    struct follow_sink sink;
+    int timer_fd;
+    uint64_t every_ns, given_out_ns; /* the timer's; when a pid was given out last */
+    struct young young[YOUNG_MAX];
+    size_t young_count;
     int loadavg_fd;
     pid_t last_pid;
     uint64_t pid_max;
@@ -91,24 +112,100 @@ static uint64_t given_out(const struct follow *f, pid_t from, pid_t last)
     return top - (uint64_t)from + again;
 }
 
+/* ---- the young ---- */
+
+static void on_birth(void *user, const struct follow_birth *birth)
+{
+    struct follow *f = user;
+    f->sink.birth(f->sink.user, birth);
+    if (birth->forked && !birth->root && f->young_count < YOUNG_MAX)
+        f->young[f->young_count++] = (struct young){birth->pid, clock_mono_ns(), 0};
+}
+
+static uint32_t on_ended(void *user, const struct follow_end *end)
+{
+    struct follow *f = user;
+    return f->sink.ended(f->sink.user, end);
+}
+
+static void end_young(struct follow *f, const struct young *young, uint64_t now_ns)
+{
+    if (!members_remove(&f->members, young->pid))
+        return; /* the sampler was first */
+    struct follow_end end = {.pid = young->pid, .time_ns = now_ns, .status = -1};
+    struct record_account account = {.entity = f->sink.ended(f->sink.user, &end),
+                                     .known = ACCOUNT_EARLY | ACCOUNT_CPU,
+                                     .cpu_ns = young->cpu_ns};
+    if (account.entity != 0)
+        f->sink.account(f->sink.user, &account);
+}
+
+static void look_at_young(struct follow *f, uint64_t now_ns)
+{
+    size_t kept = 0, count = f->young_count;
+    f->young_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct young young = f->young[i];
+        if (cpu_clock_read(young.pid, &young.cpu_ns) != 0)
+            end_young(f, &young, now_ns);
+        else if (now_ns - young.born_ns < YOUNG_NS)
+            f->young[kept++] = young;
+    }
+    f->young_count = kept;
+}
+
+/* ---- all ---- */
+
+static int set_timer(struct follow *f, uint64_t every_ns)
+{
+    struct itimerspec spec = {.it_value = timespec_from_ns(every_ns),
+                              .it_interval = timespec_from_ns(every_ns)};
+    if (f->every_ns == every_ns)
+        return 0;
+    f->every_ns = every_ns;
+    return timerfd_settime(f->timer_fd, 0, &spec, NULL) == 0 ? 0 : -errno;
+}
+
+static void choose_pace(struct follow *f, uint64_t now_ns)
+{
+    bool quiet = now_ns > f->given_out_ns + SETTLED_NS && f->young_count == 0;
+    set_timer(f, quiet ? QUIET_NS : BUSY_NS);
+}
+
+static int look(struct follow *f, pid_t from, pid_t last, uint64_t now_ns)
+{
+    if (last < from || last - from > PROBE_MAX)
+        return look_at_all(f, last, now_ns);
+    for (pid_t pid = from + 1; pid <= last; pid++)
+        if (!look_at(f, pid))
+            note_absent(f, pid, now_ns);
+    return 0;
+}
+
 static int poll_now(struct follow *f, uint64_t now_ns)
 {
+    uint64_t expired;
     pid_t last, from = f->last_pid;
+    if (read(f->timer_fd, &expired, sizeof expired) < 0 && errno != EAGAIN)
+        return -errno;
     int r = proc_last_pid(f->loadavg_fd, &last);
     if (r != 0)
         return r;
+    if (last != from)
+        f->given_out_ns = now_ns;
+    look_at_young(f, now_ns);
     look_again(f, now_ns);
     f->last_pid = last;
     f->pids_given_out += given_out(f, from, last);
-    if (last < from || last - from > PROBE_MAX) {
-        r = look_at_all(f, last, now_ns);
-    } else {
-        for (pid_t pid = from + 1; pid <= last; pid++)
-            if (!look_at(f, pid))
-                note_absent(f, pid, now_ns);
-    }
+    r = look(f, from, last, now_ns);
     members_resolve(&f->members, true);
+    choose_pace(f, now_ns);
     return r;
+}
+
+static int poll_fd(const struct follow *f)
+{
+    return f->timer_fd;
 }
 
 static void poll_forget(struct follow *f, pid_t pid)
@@ -128,6 +225,7 @@ static void poll_close(struct follow *f)
     if (f == NULL)
         return;
     closep(&f->loadavg_fd);
+    closep(&f->timer_fd);
     members_done(&f->members);
     free(f->absent);
     free(f);
@@ -136,6 +234,8 @@ static void poll_close(struct follow *f)
 static int begin(struct follow *f, const struct follow_config *config)
 {
     int r = f->loadavg_fd < 0 ? -errno : proc_last_pid(f->loadavg_fd, &f->last_pid);
+    if (r == 0)
+        r = f->timer_fd < 0 ? -errno : set_timer(f, BUSY_NS);
     if (r == 0)
         r = members_admit_roots(&f->members, config);
     if (r == 0 && !config->launched) {
@@ -151,7 +251,10 @@ static int poll_open(const struct follow_config *config, const struct follow_sin
     struct follow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return follow_fail(ret_why, -ENOMEM, "no memory");
-    members_init(&f->members, config, sink);
+    f->sink = *sink;
+    f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct follow_sink own = {.user = f, .birth = on_birth, .ended = on_ended};
+    members_init(&f->members, config, &own);
     f->pid_max = proc_pid_max(config->root);
     f->loadavg_fd = openat(config->root->proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
     int r = begin(f, config);
@@ -165,8 +268,9 @@ static int poll_open(const struct follow_config *config, const struct follow_sin
 
 const struct follow_mechanism follow_poll = {
     .name = "poll",
-    .help = "works everywhere; processes shorter than a tick are known by their CPU sum only",
+    .help = "works everywhere; processes of less than a millisecond are missed, and bounded",
     .open = poll_open,
+    .fd = poll_fd,
     .poll = poll_now,
     .forget = poll_forget,
     .receipt = poll_receipt,

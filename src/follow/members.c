@@ -114,7 +114,8 @@ static void admit(struct members *m, struct candidate *c, bool root, bool forked
                                  .start_boot_ns = stat->start_ticks * m->root.tick_ns,
                                  .start_stack = stat->start_stack,
                                  .root = root,
-                                 .forked = forked};
+                                 .forked = forked,
+                                 .newborn = forked && !root};
     memcpy(birth.comm, stat->comm, sizeof birth.comm);
     m->sink.birth(m->sink.user, &birth);
 }

@@ -4,6 +4,7 @@
 
 #include "format/metric.h"
 #include "report/json.h"
+#include "report/receipt.h"
 #include "report/recording_info.h"
 
 const char *info_kind_name(unsigned kind)
@@ -190,9 +191,10 @@ static void put_missing(struct json *j, const struct tacho_recording *rec)
     json_end(j, ']');
 }
 
-void info_put_json(struct buffer *ret, const char *path, struct tacho_recording *rec,
+void info_put_json(struct buffer *ret, const char *path, const struct summary *s,
                    const struct contents *c)
 {
+    struct tacho_recording *rec = s->rec;
     struct json j = {.out = ret};
     json_begin(&j, NULL, '{');
     json_text(&j, "schema", "tacho.info/1");
@@ -200,6 +202,7 @@ void info_put_json(struct buffer *ret, const char *path, struct tacho_recording 
     put_facts(&j, rec);
     put_ticks(&j, rec, c);
     put_gaps(&j, rec);
+    json_put_receipt(&j, s);
     put_blocks(&j, rec);
     json_number(&j, "values", c->values);
     json_real(&j, "bytes_per_value",

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "report/columns.h"
 #include "report/quantity.h"
+#include "report/receipt.h"
 #include "report/recording_info.h"
 
 #define INDENT 2
@@ -314,12 +315,25 @@ static void put_missing(const struct page *page, const struct tacho_recording *r
     buffer_done(&words);
 }
 
-void info_put_text(const struct page *page, const char *path, struct tacho_recording *rec,
+static void put_following(const struct page *page, const struct summary *s)
+{
+    struct buffer words = {0};
+    if (s->follow == NULL)
+        return;
+    heading(page, "Following");
+    put_receipt(&words, s);
+    put_words(page, INK_PLAIN, &words);
+    buffer_done(&words);
+}
+
+void info_put_text(const struct page *page, const char *path, const struct summary *s,
                    const struct contents *c)
 {
+    struct tacho_recording *rec = s->rec;
     put_file(page, path, rec);
     put_facts(page, rec);
     put_ticks(page, rec, c);
+    put_following(page, s);
     put_blocks(page, rec, c);
     put_missing(page, rec);
     for (unsigned kind = 0; kind < CONTENTS_KINDS; kind++)

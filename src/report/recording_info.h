@@ -3,14 +3,15 @@
 #define TACHO_REPORT_RECORDING_INFO_H
 
 #include "analyse/contents.h"
+#include "analyse/summary.h"
 #include "report/page.h"
 
 /* Failure shows in `page->out->failed`. */
-void info_put_text(const struct page *page, const char *path, struct tacho_recording *rec,
+void info_put_text(const struct page *page, const char *path, const struct summary *summary,
                    const struct contents *contents);
 
 /* One JSON object and a newline: schema tacho.info/1, see docs/SUMMARY.md. */
-void info_put_json(struct buffer *ret, const char *path, struct tacho_recording *rec,
+void info_put_json(struct buffer *ret, const char *path, const struct summary *summary,
                    const struct contents *contents);
 
 /* Names that both share. */

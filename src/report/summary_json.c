@@ -5,6 +5,7 @@
 
 #include "report/json.h"
 #include "report/quantity.h"
+#include "report/receipt.h"
 
 static void put_started(struct json *j, const struct summary *s)
 {
@@ -93,45 +94,13 @@ static void put_io(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
-static void put_processes(struct json *j, const struct summary *s)
+static void put_peaks(struct json *j, const struct summary *s)
 {
-    json_begin(j, "processes", '{');
-    json_number(j, "total", s->processes.total);
-    json_number(j, "exact", s->processes.exact);
-    json_number(j, "sampled", s->processes.sampled);
-    json_number(j, "missed", s->processes.missed);
-    json_bool(j, "missed_is_bound", s->processes.missed_is_bound);
-    json_number(j, "unseen", s->processes.unseen);
-    json_number(j, "failed", s->processes.failed);
-    json_number(j, "peak_concurrent", s->processes.peak_concurrent);
-    json_end(j, '}');
     json_begin(j, "threads", '{');
     json_number(j, "peak", s->threads_peak);
     json_end(j, '}');
     json_begin(j, "tcp", '{');
     json_number(j, "peak", s->tcp_peak);
-    json_end(j, '}');
-}
-
-static void put_completeness(struct json *j, const struct summary *s)
-{
-    const struct tacho_salvage *salvage = tacho_recording_salvage(s->rec);
-    json_begin(j, "completeness", '{');
-    json_text(j, "follow", s->follow);
-    json_seconds(j, "cpu_accounted_s", s->completeness.accounted_ns);
-    json_seconds(j, "cpu_total_s", s->cpu.total_ns);
-    json_seconds(j, "unaccounted_s", s->completeness.unaccounted_ns);
-    json_seconds(j, "task_clock_s", s->completeness.task_clock_ns);
-    json_number(j, "lost_events", s->completeness.lost_events);
-    json_number(j, "resyncs", s->completeness.resyncs);
-    json_null(j, "lost_marks");
-    json_number(j, "ticks", s->completeness.ticks);
-    json_number(j, "late_ticks", s->completeness.late_ticks);
-    json_number(j, "skipped_ticks", s->completeness.skipped_ticks);
-    json_number(j, "gaps", s->completeness.gaps);
-    json_seconds(j, "gap_s", s->completeness.gap_ns);
-    json_number(j, "lost_bytes", salvage->lost_bytes);
-    json_number(j, "missing_blocks", salvage->missing_blocks);
     json_end(j, '}');
 }
 
@@ -178,8 +147,8 @@ void summary_put_json(struct buffer *ret, const struct summary *s)
     put_cpu(&j, s);
     put_memory(&j, s);
     put_io(&j, s);
-    put_processes(&j, s);
-    put_completeness(&j, s);
+    json_put_receipt(&j, s);
+    put_peaks(&j, s);
     put_recorder(&j, s);
     put_machine(&j, s);
     put_rest(&j);

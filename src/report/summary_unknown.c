@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/quantity.h"
+#include "report/receipt.h"
 #include "report/summary_parts.h"
 
 #define CAUSES_SHOWN 4
@@ -150,6 +151,16 @@ static void put_causes(struct list *list, const struct summary *s)
     }
 }
 
+static void put_following(const struct page *page, const struct summary *s)
+{
+    struct buffer words = {0};
+    put_receipt(&words, s);
+    page_end_line(page);
+    page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
+    page->out->failed |= words.failed;
+    buffer_done(&words);
+}
+
 static void put_recorder(const struct page *page, const struct summary *s)
 {
     struct buffer words = {0};
@@ -173,7 +184,8 @@ static void put_recorder(const struct page *page, const struct summary *s)
         put_bytes(&words, s->recorder.bytes_written);
         buffer_put_text(&words, " of disk");
     }
-    page_end_line(page);
+    if (s->follow == NULL)
+        page_end_line(page);
     page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
     page->out->failed |= words.failed;
     buffer_done(&words);
@@ -188,5 +200,7 @@ void summary_put_unknown(const struct page *page, const struct summary *s)
     put_causes(&list, s);
     page->out->failed |= list.words.failed;
     buffer_done(&list.words);
+    if (s->follow != NULL)
+        put_following(page, s);
     put_recorder(page, s);
 }

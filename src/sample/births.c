@@ -127,14 +127,15 @@ static uint32_t parent_entity(const struct sampler *s, pid_t parent)
     return p == NULL ? 0 : p->entity;
 }
 
-static void record_birth(struct sampler *s, const struct process *p,
-                         const struct follow_birth *birth)
+static void record_birth(struct sampler *s, struct process *p, const struct follow_birth *birth)
 {
     struct proc_owner owner = {.uid = birth->uid, .inner_pid = birth->inner_pid};
-    if (!birth->fresh && proc_owner_read(&s->root, (struct process_files *)&p->files, &owner) != 0)
+    bool later = p->stage == STAGE_TOLD;
+    if (!later && s->processes && proc_owner_read(&s->root, &p->files, &owner) != 0)
         owner.uid = UINT32_MAX;
-    uint64_t flags = read_texts(s, p, birth->fresh ? 0 : TEXT_ARGV | TEXT_EXE | TEXT_CWD);
-    flags |= birth->fresh ? BIRTH_INHERITS : 0;
+    unsigned wanted = birth->fresh ? 0 : TEXT_ARGV | TEXT_EXE | (later ? 0 : TEXT_CWD);
+    uint64_t flags = read_texts(s, p, wanted);
+    flags |= birth->fresh || later ? BIRTH_INHERITS : 0;
     flags |= (birth->root ? BIRTH_ROOT : 0) | (birth->forked ? BIRTH_FORKED : 0);
     struct record r = {
         .type = RECORD_BIRTH,
@@ -183,12 +184,15 @@ static struct process *process_new(struct sampler *s, const struct follow_birth 
     return p;
 }
 
-/* Where it is to stand: told of, with a slot, or neither. 0 or -ENOMEM. */
-static int place(struct sampler *s, struct process *p, bool fresh)
+/*
+ * Where it is to stand: told of, with a slot, or neither. The newly born may be gone in no time:
+ * what costs is left until the next tick. 0 or -ENOMEM.
+ */
+static int place(struct sampler *s, struct process *p, bool newborn)
 {
     if (!s->processes)
         return 0;
-    if (fresh)
+    if (newborn)
         return append_told(s, p);
     open_files(s, p);
     return append(s, p);
@@ -202,7 +206,7 @@ struct process *sampler_admit(struct sampler *s, const struct follow_birth *birt
     struct process *p = process_new(s, birth);
     if (p == NULL)
         return NULL;
-    if (place(s, p, birth->fresh) != 0) {
+    if (place(s, p, birth->fresh || birth->newborn) != 0) {
         sampler_drop(s, p);
         return NULL;
     }

@@ -45,8 +45,8 @@ static void render(struct tacho_recording *rec, enum rendering rendering, unsign
     switch (rendering) {
     case SUMMARY_TEXT: summary_put_text(&page, &summary); break;
     case SUMMARY_JSON: summary_put_json(&out, &summary); break;
-    case INFO_TEXT: info_put_text(&page, "run\x1B.tacho", rec, &contents); break;
-    case INFO_JSON: info_put_json(&out, "run\x1B.tacho", rec, &contents); break;
+    case INFO_TEXT: info_put_text(&page, "run\x1B.tacho", &summary, &contents); break;
+    case INFO_JSON: info_put_json(&out, "run\x1B.tacho", &summary, &contents); break;
     case RENDERINGS: break;
     }
     buffer_put_byte(&out, 0);
@@ -141,6 +141,8 @@ static const char golden_80[] =
     "    counts threads and others' processes too\n"
     "  • read_chars, write_chars, read_count, …: 1,234 times Permission denied\n"
     "\n"
+    "Followed by poll: 3 processes seen, 1 with the kernel's final account, 2 as last\n"
+    "sampled, at most 3 not seen; they account for 0.98 s of 0.99 s of CPU (99 %)\n"
     "Recording took 12.0 ms of CPU (0.6 % of a core), 3.00 MiB of memory and 15.0 KiB\n"
     "of disk\n";
 

@@ -117,7 +117,15 @@ static void a_birth_tells_who_it_is(void **state)
     birth = only_record(RECORD_BIRTH, entity_of(grandchild)).birth;
     assert_int_equal(birth.parent_pid, child->pid);
     assert_int_equal(birth.parent_entity, entity_of(child->pid));
-    assert_int_equal(birth.flags, BIRTH_FORKED);
+    assert_int_equal(birth.flags, BIRTH_FORKED | BIRTH_INHERITS);
+    assert_int_equal(birth.uid, UINT32_MAX); /* what costs is found out by a look */
+    assert_int_equal(birth.cwd.n, 0);
+    assert_true(span_is(birth.argv, argv.data, argv.len));
+    struct record_look look = only_record(RECORD_LOOK, entity_of(grandchild)).look;
+    assert_int_equal(look.uid, getuid());
+    assert_int_equal(look.inner_pid, grandchild);
+    assert_true(span_is(look.cwd, "/proc", 5));
+    assert_int_equal(look.argv.n, 0);
     assert_int_equal(sampler_alive(sampler), 2);
     assert_int_equal(count_records(RECORD_EXEC, 0), 0);
     buffer_done(&argv);

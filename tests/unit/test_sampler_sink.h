@@ -157,6 +157,7 @@ static inline bool record_of(uint64_t type, uint32_t entity, unsigned n, struct 
         uint64_t id = ret->type == RECORD_BIRTH  ? ret->birth.entity
                       : ret->type == RECORD_EXEC ? ret->exec.entity
                       : ret->type == RECORD_EXIT ? ret->exit.entity
+                      : ret->type == RECORD_LOOK ? ret->look.entity
                                                  : 0;
         if (ret->type == type && (entity == 0 || id == entity) && n-- == 0)
             return true;
