@@ -9,7 +9,7 @@
  *
  * All of it runs without preemption, so the scratch memory of a processor is ours.
  */
-#include "follow/kernel_types.h"
+#include "source/kernel_types.h"
 
 #include <bpf/bpf_helpers.h>
 

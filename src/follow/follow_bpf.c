@@ -18,8 +18,9 @@
 
 #include "base/clock.h"
 #include "follow/bpf_events.h"
-#include "follow/events.skel.h"
 #include "follow/members.h"
+
+#include <events.skel.h>
 
 #define RING_BYTES (4u << 20)       /* as in events.bpf.c */
 #define RECORD_BUSY (1u << 31)      /* uapi/linux/bpf.h: BPF_RINGBUF_BUSY_BIT */

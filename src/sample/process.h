@@ -31,8 +31,9 @@ struct process;
 struct slot {
     uint64_t cpu_ns; /* its CPU clock at the last tick */
     uint64_t
-        due_ns; /* when it is to be looked at even though it stands still; 0: at the next tick */
-    pid_t pid;  /* 0: it has ended, and waits for its last put */
+        due_ns;   /* when it is to be looked at even though it stands still; 0: at the next tick */
+    pid_t pid;    /* 0: it has ended, and waits for its last put */
+    bool threads; /* it may have more than one */
     struct process *process;
 };
 

@@ -7,7 +7,8 @@
 #define BIT(metric) (UINT64_C(1) << (metric))
 #define GROUP(group) (UINT32_C(1) << (group))
 #define STATUS_EVERY_NS NS_PER_S
-#define RSS_EVERY_NS NS_PER_S
+#define RSS_EVERY_NS NS_PER_S /* of those that stand still; with many less often: */
+#define RSS_EVERY_MANY 256    /* a second more for so many processes */
 #define STALE_STAT 1u
 #define STALE_IO 2u
 #define STALE_STATUS 4u
@@ -182,6 +183,11 @@ static bool read_status_and_fds(struct sampler *s, struct process *p, uint32_t *
     return !wanted(p, GROUP_FDS) || read_fds(s, p, groups) != GONE;
 }
 
+static uint64_t rss_every_ns(const struct sampler *s)
+{
+    return RSS_EVERY_NS * (1 + s->count / RSS_EVERY_MANY);
+}
+
 /*
  * Reads what has gone stale: a process that ran is asked all of it while few ran, by turns with many,
  * and what its last turn left out once it stands still. So all values of an idle process are current.
@@ -196,7 +202,7 @@ static bool read_stale(struct sampler *s, struct process *p, bool ran, uint32_t 
     bool stat = (p->stale & STALE_STAT) != 0 && (!by_turns || turn == 0);
     bool io = (p->stale & STALE_IO) != 0 && (!by_turns || turn == 1);
     bool memory =
-        by_turns ? turn == 2 : ran || p->stale != 0 || s->now_ns - p->rss_ns >= RSS_EVERY_NS;
+        by_turns ? turn == 2 : ran || p->stale != 0 || s->now_ns - p->rss_ns >= rss_every_ns(s);
     bool status = (p->stale & STALE_STATUS) != 0 &&
                   (s->now_ns >= p->status_ns || s->ran_before <= VERY_FEW_RAN);
     bool stat_due = stat || p->stat_due;
@@ -261,7 +267,7 @@ static void ask_detail(struct sampler *s, struct process *p)
 /* When a process that stands still is to be looked at all the same. */
 static uint64_t next_look(const struct sampler *s, const struct process *p)
 {
-    uint64_t due = p->rss_ns + RSS_EVERY_NS;
+    uint64_t due = p->rss_ns + rss_every_ns(s);
     if ((p->stale & (STALE_STAT | STALE_IO)) != 0)
         return 0; /* left out by its turn */
     if ((p->stale & STALE_STATUS) != 0 && p->status_ns < due)
@@ -289,23 +295,30 @@ static bool look(struct sampler *s, struct process *p, bool ran, uint64_t cpu_ns
     return true;
 }
 
+bool process_stood_still(struct sampler *s, struct slot *slot, uint64_t cpu_ns)
+{
+    if (cpu_ns != slot->cpu_ns || s->now_ns >= slot->due_ns)
+        return false;
+    const struct process *p = slot->process;
+    if (s->sink.idle != NULL && p->handle != NULL)
+        s->sink.idle(s->sink.user, p->handle, p->value, p->known);
+    return true;
+}
+
 bool process_sample(struct sampler *s, struct slot *slot)
 {
     uint64_t cpu_ns;
     if (cpu_clock_read(slot->pid, &cpu_ns) != 0)
         return false;
-    if (cpu_ns == slot->cpu_ns && s->now_ns < slot->due_ns) {
-        const struct process *p = slot->process;
-        if (s->sink.idle != NULL && p->handle != NULL)
-            s->sink.idle(s->sink.user, p->handle, p->value, p->known);
+    if (process_stood_still(s, slot, cpu_ns))
         return true;
-    }
     struct process *p = slot->process;
     bool first = (p->known & BIT(PROCESS_CPU)) == 0;
     if (!look(s, p, first || cpu_ns != slot->cpu_ns, cpu_ns))
         return false;
     slot->cpu_ns = cpu_ns;
     slot->due_ns = next_look(s, p);
+    slot->threads = p->threads;
     return true;
 }
 

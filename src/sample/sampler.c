@@ -12,6 +12,7 @@
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
 #define TELL_EVERY_NS NS_PER_S
+#define CLOCKS_FROM 64 /* processes from which on their clocks are worth a program of their own */
 #define SETTLE_NS (NS_PER_S / 2) /* for the last accounts: a grace period of the kernel, or two */
 #define BIT(metric) (UINT64_C(1) << (metric))
 
@@ -226,13 +227,54 @@ static void end_vanished(struct sampler *s, struct process *p)
     sampler_end(s, p, 0, -1, NULL);
 }
 
+/*
+ * What a clock found before serves again for the same process while it has one thread and no exec
+ * can have gone unnoticed.
+ */
+static void ask_clock(const struct sampler *s, const struct slot *slot, struct cpu_clock *clock)
+{
+    bool known = clock->pid == (uint32_t)slot->pid && clock->cpu_ns == slot->cpu_ns;
+    if (!known || slot->threads || (s->tells & FOLLOW_TELLS_EXECS) == 0)
+        clock->task = 0;
+    clock->pid = (uint32_t)slot->pid;
+}
+
+/* Fills in the clocks of the slots from `first` on. */
+static void read_clocks(struct sampler *s, size_t first)
+{
+    if (!s->clocks_tried && s->count >= CLOCKS_FROM) {
+        s->clocks_tried = true;
+        cpu_clocks_open(&s->clocks); /* where it does not work each clock is read by itself */
+    }
+    s->clocks_first = s->clocks_end = first;
+    if (s->clocks.programs == NULL || s->count < CLOCKS_FROM)
+        return;
+    size_t n = s->count - first < CPU_CLOCKS_MAX ? s->count - first : CPU_CLOCKS_MAX;
+    for (size_t i = 0; i < n; i++)
+        ask_clock(s, &s->slots[first + i], &s->clocks.clock[i]);
+    if (cpu_clocks_read(&s->clocks, n) == 0)
+        s->clocks_end = first + n;
+}
+
+/* False when the process of the slot is gone. */
+static bool sample_slot(struct sampler *s, size_t i)
+{
+    if (i >= s->clocks_end)
+        read_clocks(s, i);
+    if (i < s->clocks_end &&
+        process_stood_still(s, &s->slots[i], s->clocks.clock[i - s->clocks_first].cpu_ns))
+        return true;
+    return process_sample(s, &s->slots[i]);
+}
+
 static void sample_processes(struct sampler *s)
 {
     bool any_ended = false;
     s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
     s->ran = 0;
+    s->clocks_end = 0;
     for (size_t i = 0; i < s->count; i++) {
-        if (s->slots[i].pid != 0 && !process_sample(s, &s->slots[i]))
+        if (s->slots[i].pid != 0 && !sample_slot(s, i))
             end_vanished(s, s->slots[i].process);
         any_ended |= s->slots[i].pid == 0;
     }
@@ -426,6 +468,7 @@ void sampler_free(struct sampler *s)
         sampler_drop(s, s->told[i]);
     drop_unlooked(s);
     machine_sampler_free(s->machine);
+    cpu_clocks_close(&s->clocks);
     map_done(&s->by_pid);
     buffer_done(&s->argv);
     buffer_done(&s->exe);

@@ -6,7 +6,8 @@
  *   when it ran   stat, I/O, memory: all while at most SAMPLER_FEW_RAN processes ran in the tick
  *                 before; with more RSS every other tick, stat and I/O every fourth, and what is
  *                 left when it stands still again
- *   each second   resident memory of those that did not run: others can take pages from them;
+ *   each second   resident memory of those that did not run: others can take pages from them (a
+ *                 second less often for every 256 processes);
  *                 of those that ran status, context switches, descriptors (with few each tick, with
  *                 many every other second)
  *   slow schedule PSS, TCP, the threads' processors (detail.h)

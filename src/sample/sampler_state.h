@@ -8,6 +8,7 @@
 #include "sample/machine_sampler.h"
 #include "sample/missing.h"
 #include "sample/sampler.h"
+#include "source/cpu_clocks.h"
 
 struct sampler {
     struct source_root root;
@@ -35,6 +36,10 @@ struct sampler {
     size_t asked;             /* slow looks asked for in this tick */
     size_t descriptors, kept; /* affordable, and kept at most by now */
     size_t oldest_kept;       /* place in `slots` from where on descriptors may still be kept */
+
+    struct cpu_clocks clocks; /* where they can be had in one call, once there are many */
+    bool clocks_tried;
+    size_t clocks_first, clocks_end; /* the slots whose clocks it holds */
 
     struct detail *detail;
     struct machine_sampler *machine;
@@ -67,6 +72,9 @@ void sampler_drop(struct sampler *s, struct process *p);
 struct process *sampler_process(const struct sampler *s, pid_t pid);
 /* The same, also one that ended since the last tick. */
 struct process *sampler_process_lately(const struct sampler *s, pid_t pid);
+
+/* process_sample.c: whether nothing is to be done for it but to say so; that is done then. */
+bool process_stood_still(struct sampler *s, struct slot *slot, uint64_t cpu_ns);
 
 /*
  * process_sample.c: reads what is due of one process and puts it. False when the process is gone:

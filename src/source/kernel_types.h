@@ -3,8 +3,8 @@
  * in the running kernel is found when the programs are loaded (CO-RE), so that this list need not
  * match any one kernel. Since Linux 5.17 the kernel itself does that.
  */
-#ifndef TACHO_FOLLOW_KERNEL_TYPES_H
-#define TACHO_FOLLOW_KERNEL_TYPES_H
+#ifndef TACHO_SOURCE_KERNEL_TYPES_H
+#define TACHO_SOURCE_KERNEL_TYPES_H
 
 typedef unsigned char __u8;
 typedef unsigned short __u16;
@@ -70,8 +70,13 @@ struct task_io_accounting {
     __u64 rchar, wchar, syscr, syscw, read_bytes, write_bytes;
 };
 
+struct list_head {
+    struct list_head *next, *prev;
+};
+
 struct signal_struct {
     atomic_t live;
+    struct list_head thread_head; /* of task_struct.thread_node */
     int group_exit_code;
     unsigned flags;
     struct pid *pids[4]; /* PIDTYPE_PID, TGID, PGID, SID: since Linux 4.19 */
@@ -100,6 +105,7 @@ struct task_struct {
     int exit_code;
     pid_t pid, tgid;
     struct task_struct *real_parent, *group_leader;
+    struct list_head thread_node;
     struct pid *thread_pid;
     __u64 start_boottime;
     const struct cred *real_cred;
