@@ -85,7 +85,7 @@ _tacho_record()
     -p | --pid) _tacho_pids "$cur"; return ;;
     -i | --interval | -d | --duration) return ;;
     --wait) _tacho_words "$cur" 'root tree'; return ;;
-    --follow) _tacho_words "$cur" 'auto poll'; return ;;
+    --follow) _tacho_words "$cur" 'auto bpf connector perf poll ptrace'; return ;;
     --stream) _tacho_words "$cur" 'csv tsv jsonl'; return ;;
     esac
     at=$(_tacho_command_at)
