@@ -140,6 +140,11 @@ _tacho_info()
     fi
 }
 
+_tacho_doctor()
+{
+    _tacho_words "$cur" '--json --help'
+}
+
 _tacho()
 {
     # bash splits --option=value at the '='; here it is one option and its value.
@@ -158,11 +163,11 @@ _tacho()
     prev=${words[cword - 1]}
     COMPREPLY=()
     if ((cword == 1)); then
-        _tacho_words "$cur" 'record report export info --help --version'
+        _tacho_words "$cur" 'record report export info doctor --help --version'
         return
     fi
     case ${words[1]} in
-    record | report | export | info) "_tacho_${words[1]}" ;;
+    record | report | export | info | doctor) "_tacho_${words[1]}" ;;
     esac
 }
 

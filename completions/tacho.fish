@@ -60,6 +60,7 @@ complete -c tacho -n __fish_tacho_needs_command -a record -d 'Record what a prog
 complete -c tacho -n __fish_tacho_needs_command -a report -d 'Summary of a recording'
 complete -c tacho -n __fish_tacho_needs_command -a export -d 'Tables of a recording'
 complete -c tacho -n __fish_tacho_needs_command -a info -d 'What a recording holds'
+complete -c tacho -n __fish_tacho_needs_command -a doctor -d 'What this machine allows'
 
 complete -c tacho -n __fish_tacho_recording -s o -l output -rF -d 'File to write'
 complete -c tacho -n __fish_tacho_recording -s i -l interval -x -d 'Seconds between samples'
@@ -93,3 +94,6 @@ complete -c tacho -n '__fish_tacho_using export' -k -a '(__fish_complete_suffix 
 complete -c tacho -n '__fish_tacho_using info' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using info' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using info' -k -a '(__fish_complete_suffix .tacho)'
+
+complete -c tacho -n '__fish_tacho_using doctor' -l json -d Machine-readable
+complete -c tacho -n '__fish_tacho_using doctor' -s h -l help -d 'Summary of the options'

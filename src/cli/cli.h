@@ -16,6 +16,7 @@ int command_record(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_info(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 /*
  * One line on stderr: "tacho COMMAND: MESSAGE". Control characters in it are made visible. Return

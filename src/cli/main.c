@@ -18,6 +18,7 @@ static const struct command {
     {"report", command_report, "say what a recording shows"},
     {"export", command_export, "turn a recording into a table for another program"},
     {"info", command_info, "say what a recording holds, and what it lacks"},
+    {"doctor", command_doctor, "say what this machine allows, and what would make the rest work"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -594,8 +594,7 @@ static void bpf_receipt(const struct follow *f, struct follow_receipt *ret)
 
 const struct follow_mechanism follow_bpf = {
     .name = "bpf",
-    .help = "every birth, exec and end, each with the kernel's exact account; needs root, or "
-            "CAP_BPF and CAP_PERFMON",
+    .help = "every birth, exec and end, each with the kernel's exact account",
     .tells = FOLLOW_TELLS_EXECS | FOLLOW_TELLS_ENDS | FOLLOW_TELLS_STATUS | FOLLOW_TELLS_ACCOUNTS |
              FOLLOW_SEES_MACHINE,
     .open = bpf_open,

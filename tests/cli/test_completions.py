@@ -100,7 +100,7 @@ def folder(tmp_path):
 
 
 def test_bash_completes_commands():
-    assert bash("tacho", "") == ["record", "report", "export", "info", "--help", "--version"]
+    assert bash("tacho", "") == ["record", "report", "export", "info", "doctor", "--help", "--version"]
     assert bash("tacho", "rec") == ["record"]
     assert bash("tacho", "nonsense", "") == []
 
@@ -113,6 +113,7 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "export", "x.tacho", "--to", "j") == ["jsonl"]
     assert bash("tacho", "report", "--w") == ["--width"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
+    assert bash("tacho", "doctor", "") == ["--json", "--help"]
 
 
 def test_bash_completes_recordings(folder):
@@ -145,7 +146,7 @@ def test_bash_completes_fields():
 
 def test_fish_completes_commands():
     assert fish("tacho rec") == ["record"]
-    assert {"record", "report", "export", "info"} <= set(fish("tacho "))
+    assert {"record", "report", "export", "info", "doctor"} <= set(fish("tacho "))
 
 
 def test_fish_completes_options_and_values():
