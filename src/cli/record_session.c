@@ -333,11 +333,13 @@ static bool duration_over(const struct session *s)
            clock_mono_ns() - s->started_ns >= s->options->duration_ns;
 }
 
-/* Milliseconds that poll may sleep: the duration's end wakes it, all else has a descriptor. */
+/* Milliseconds that poll may sleep: the duration's end and the young wake it, all else has a
+ * descriptor. */
 static int patience(const struct session *s)
 {
-    if (!s->recording || s->options->duration_ns == 0)
-        return -1;
+    int young = s->recording ? sampler_patience_ms(s->sampler) : -1;
+    if (young >= 0 || !s->recording || s->options->duration_ns == 0)
+        return young;
     uint64_t gone = clock_mono_ns() - s->started_ns;
     uint64_t left = s->options->duration_ns > gone ? s->options->duration_ns - gone : 0;
     uint64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
@@ -354,6 +356,8 @@ static void wait_for_something(struct session *s)
         return;
     if ((fds[2].revents & POLLIN) != 0)
         sampler_hear(s->sampler, clock_mono_ns());
+    if (s->recording && sampler_patience_ms(s->sampler) >= 0)
+        sampler_look_at_young(s->sampler, clock_mono_ns());
     bool signalled = (fds[0].revents & POLLIN) != 0;
     for (struct job_signal signal; signalled && job_signals_next(s->signal_fd, &signal);)
         take_signal(s, &signal);

@@ -4,9 +4,6 @@
  * need a look, a CPU-clock read each (0.25 µs, and it fails for threads). That is done every
  * millisecond while processes are being born, every fourth else, so that what was exec'd is seen.
  *
- * The young have their clocks read as often: what one of them used is known to a millisecond when
- * it ends, though it was never sampled.
- *
  * The kernel gives a pid out a little before anybody can see its process: microseconds, or as long
  * as the parent then waits for a processor, where a control group's CPU limit may keep it for 100
  * ms. Pids without a process are looked at again.
@@ -22,12 +19,10 @@
 #include "base/clock.h"
 #include "follow/members.h"
 
-#define BUSY_NS NS_PER_MS          /* between two looks while pids are given out */
-#define QUIET_NS (4 * NS_PER_MS)   /* and when there were none for as long as SETTLED_NS */
-#define YOUNG_NS (250 * NS_PER_MS) /* by then it has been sampled */
-#define YOUNG_MAX 4096             /* of a storm the rest is left to the sampler */
-#define PROBE_MAX 8192             /* beyond so many new pids listing /proc is cheaper */
-#define FIRST_FREE_PID 300         /* where the kernel starts again after pid_max */
+#define BUSY_NS NS_PER_MS        /* between two looks while pids are given out */
+#define QUIET_NS (4 * NS_PER_MS) /* and when there were none for as long as SETTLED_NS */
+#define PROBE_MAX 8192           /* beyond so many new pids listing /proc is cheaper */
+#define FIRST_FREE_PID 300       /* where the kernel starts again after pid_max */
 #define UNSEEN_MAX 256 /* pids given out last whose process a listing may come too early for */
 #define SETTLED_NS (250 * NS_PER_MS) /* without a process by then it has ended, or is a thread's */
 
@@ -37,19 +32,10 @@ struct absent {
     uint64_t since_ns;
 };
 
-/* A member born not long ago. */
-struct young {
-    pid_t pid;
-    uint64_t born_ns, cpu_ns;
-};
-
 struct follow {
     struct members members;
-    struct follow_sink sink;
     int timer_fd;
     uint64_t every_ns, given_out_ns; /* the timer's; when a pid was given out last */
-    struct young young[YOUNG_MAX];
-    size_t young_count;
     int loadavg_fd;
     pid_t last_pid;
     uint64_t pid_max;
@@ -112,50 +98,6 @@ static uint64_t given_out(const struct follow *f, pid_t from, pid_t last)
     return top - (uint64_t)from + again;
 }
 
-/* ---- the young ---- */
-
-static void on_birth(void *user, const struct follow_birth *birth)
-{
-    struct follow *f = user;
-    f->sink.birth(f->sink.user, birth);
-    if (birth->forked && !birth->root && f->young_count < YOUNG_MAX)
-        f->young[f->young_count++] = (struct young){birth->pid, clock_mono_ns(), 0};
-}
-
-static uint32_t on_ended(void *user, const struct follow_end *end)
-{
-    struct follow *f = user;
-    return f->sink.ended(f->sink.user, end);
-}
-
-static void end_young(struct follow *f, const struct young *young, uint64_t now_ns)
-{
-    if (!members_remove(&f->members, young->pid))
-        return; /* the sampler was first */
-    struct follow_end end = {.pid = young->pid, .time_ns = now_ns, .status = -1};
-    struct record_account account = {.entity = f->sink.ended(f->sink.user, &end),
-                                     .known = ACCOUNT_EARLY | ACCOUNT_CPU,
-                                     .cpu_ns = young->cpu_ns};
-    if (account.entity != 0)
-        f->sink.account(f->sink.user, &account);
-}
-
-static void look_at_young(struct follow *f, uint64_t now_ns)
-{
-    size_t kept = 0, count = f->young_count;
-    f->young_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct young young = f->young[i];
-        if (cpu_clock_read(young.pid, &young.cpu_ns) != 0)
-            end_young(f, &young, now_ns);
-        else if (now_ns - young.born_ns < YOUNG_NS)
-            f->young[kept++] = young;
-    }
-    f->young_count = kept;
-}
-
-/* ---- all ---- */
-
 static int set_timer(struct follow *f, uint64_t every_ns)
 {
     struct itimerspec spec = {.it_value = timespec_from_ns(every_ns),
@@ -168,7 +110,7 @@ static int set_timer(struct follow *f, uint64_t every_ns)
 
 static void choose_pace(struct follow *f, uint64_t now_ns)
 {
-    bool quiet = now_ns > f->given_out_ns + SETTLED_NS && f->young_count == 0;
+    bool quiet = now_ns > f->given_out_ns + SETTLED_NS;
     set_timer(f, quiet ? QUIET_NS : BUSY_NS);
 }
 
@@ -193,7 +135,6 @@ static int poll_now(struct follow *f, uint64_t now_ns)
         return r;
     if (last != from)
         f->given_out_ns = now_ns;
-    look_at_young(f, now_ns);
     look_again(f, now_ns);
     f->last_pid = last;
     f->pids_given_out += given_out(f, from, last);
@@ -251,10 +192,8 @@ static int poll_open(const struct follow_config *config, const struct follow_sin
     struct follow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return follow_fail(ret_why, -ENOMEM, "no memory");
-    f->sink = *sink;
     f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    struct follow_sink own = {.user = f, .birth = on_birth, .ended = on_ended};
-    members_init(&f->members, config, &own);
+    members_init(&f->members, config, sink);
     f->pid_max = proc_pid_max(config->root);
     f->loadavg_fd = openat(config->root->proc_fd, "loadavg", O_RDONLY | O_CLOEXEC);
     int r = begin(f, config);

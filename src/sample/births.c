@@ -89,6 +89,8 @@ static int append_told(struct sampler *s, struct process *p)
     }
     p->stage = STAGE_TOLD;
     s->told[s->told_count++] = p;
+    if ((s->tells & FOLLOW_TELLS_ACCOUNTS) == 0)
+        young_add(&s->young, p->pid, p->entity, p->born_ns);
     return 0;
 }
 

@@ -44,6 +44,28 @@ static void mark_parent(struct sampler *s, const struct process *p)
     s->slots[parent->slot].due_ns = 0;
 }
 
+/* The process, as a zombie, may still be there: then its clock says all. */
+static bool read_last_clock(struct sampler *s, struct process *p, uint64_t *ret_ns)
+{
+    struct proc_stat stat;
+    return cpu_clock_read(p->pid, ret_ns) == 0 && proc_stat_read(&s->root, &p->files, &stat) == 0 &&
+           stat.start_ticks == p->start_ticks && stat.value[STAT_STATE] == 'Z';
+}
+
+/* Nobody will tell what it used in the end: what was seen of its clock is its account. */
+static void account_young(struct sampler *s, struct process *p)
+{
+    struct record r = {.type = RECORD_ACCOUNT,
+                       .account = {.entity = p->entity, .known = ACCOUNT_EARLY | ACCOUNT_CPU}};
+    uint64_t last_ns;
+    bool young = young_take(&s->young, p->entity, &r.account.cpu_ns);
+    bool last = young && p->start_ticks != 0 && read_last_clock(s, p, &last_ns);
+    if (last)
+        r.account.cpu_ns = last_ns;
+    if (young && r.account.cpu_ns > 0)
+        s->sink.record(s->sink.user, &r);
+}
+
 void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int status,
                  const struct rusage *usage)
 {
@@ -58,6 +80,8 @@ void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int sta
     if (status < 0 && p->zombie)
         status = p->zombie_status;
     record_exit(s, p, time_ns, status, usage);
+    if ((s->tells & FOLLOW_TELLS_ACCOUNTS) == 0)
+        account_young(s, p);
     mark_parent(s, p);
     p->ended = true;
     sampler_count(s, p);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "sample/sampler_state.h"
+#include "source/task_clock.h"
 
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
@@ -72,11 +73,14 @@ int sampler_follow(struct sampler *s, const struct follow_mechanism *mechanism,
     struct follow_sink sink = sampler_follow_sink(s);
     s->now_ns = clock_mono_ns();
     int r = follow_open(mechanism, config, &sink, &s->mechanism, &s->follow, ret_why);
-    if (r == 0) {
-        s->tells = s->mechanism->tells;
-        sink_fact_text(&s->sink, "follow", s->mechanism->name);
-    }
-    return r;
+    if (r != 0)
+        return r;
+    s->tells = s->mechanism->tells;
+    sink_fact_text(&s->sink, "follow", s->mechanism->name);
+    /* A check on sums of samples, at some microseconds a process: accounts need none. */
+    if (config->launched && (s->tells & FOLLOW_TELLS_ACCOUNTS) == 0)
+        s->task_clock_fd = task_clock_open(config->roots[0]);
+    return 0;
 }
 
 int sampler_follow_fd(const struct sampler *s)
@@ -298,6 +302,24 @@ static bool due(uint64_t *at_ns, uint64_t now_ns, uint64_t every_ns)
     return true;
 }
 
+int sampler_patience_ms(const struct sampler *s)
+{
+    return s->young.count > 0 ? YOUNG_LOOK_MS : -1;
+}
+
+void sampler_look_at_young(struct sampler *s, uint64_t now_ns)
+{
+    pid_t gone[YOUNG_MAX];
+    size_t n = young_look(&s->young, now_ns, gone);
+    if (n > 0 && (s->tells & FOLLOW_TELLS_ENDS) != 0)
+        sampler_hear(s, now_ns); /* their ends lie ready */
+    for (size_t i = 0; i < n; i++) {
+        struct process *p = sampler_process(s, gone[i]);
+        if (p != NULL && p->stage == STAGE_TOLD)
+            sampler_end(s, p, now_ns, -1, NULL);
+    }
+}
+
 static void tell_if_new(struct sampler *s, const char *key, uint64_t now, uint64_t *before)
 {
     if (now != *before)
@@ -307,9 +329,12 @@ static void tell_if_new(struct sampler *s, const char *key, uint64_t now, uint64
 
 static void tell(struct sampler *s)
 {
+    uint64_t clock_ns;
     missing_tell(&s->missing, &s->sink);
     if (s->follow == NULL)
         return;
+    if (s->task_clock_fd >= 0 && task_clock_read(s->task_clock_fd, &clock_ns) == 0)
+        tell_if_new(s, "task_clock_ns", clock_ns, &s->task_clock_ns);
     struct follow_receipt now, *told = &s->receipt;
     s->mechanism->receipt(s->follow, &now);
     tell_if_new(s, "follow_births", now.births, &told->births);
@@ -422,6 +447,7 @@ int sampler_new(const struct sampler_config *config, struct sampler **ret)
     s->processes = config->processes;
     s->descriptors = config->descriptors;
     s->next_entity = 1;
+    s->task_clock_fd = -1;
     s->statm_fd = openat(s->root.proc_fd, "self/statm", O_RDONLY | O_CLOEXEC);
     int r = machine_sampler_new(&s->root, &s->sink, &s->next_entity, &s->machine);
     if (r == 0 && s->processes)
@@ -477,6 +503,8 @@ void sampler_free(struct sampler *s)
     free(s->told);
     if (s->statm_fd >= 0)
         close(s->statm_fd);
+    if (s->task_clock_fd >= 0)
+        close(s->task_clock_fd);
     free(s);
 }
 

@@ -53,6 +53,10 @@ int sampler_follow(struct sampler *sampler, const struct follow_mechanism *mecha
 /* When this is readable sampler_hear is to be called before the next tick. -1: none. */
 int sampler_follow_fd(const struct sampler *sampler);
 
+/* So soon sampler_look_at_young is to be called again, in ms; -1: not before the next tick. */
+int sampler_patience_ms(const struct sampler *sampler);
+void sampler_look_at_young(struct sampler *sampler, uint64_t now_ns);
+
 /* Takes in what the mechanism has to tell. */
 void sampler_hear(struct sampler *sampler, uint64_t now_ns);
 

@@ -8,6 +8,7 @@
 #include "sample/machine_sampler.h"
 #include "sample/missing.h"
 #include "sample/sampler.h"
+#include "sample/young.h"
 #include "source/cpu_clocks.h"
 
 struct sampler {
@@ -19,10 +20,11 @@ struct sampler {
 
     const struct follow_mechanism *mechanism;
     struct follow *follow;
-    unsigned tells;        /* FOLLOW_*, what the mechanism tells */
-    bool follow_failed;    /* it was told that a poll failed */
-    struct map by_pid;     /* pid -> struct process; who ended stays until the next tick */
-    struct process **told; /* STAGE_TOLD, since the last tick */
+    unsigned tells;          /* FOLLOW_*, what the mechanism tells */
+    bool follow_failed;      /* it was told that a poll failed */
+    struct map by_pid;       /* pid -> struct process; who ended stays until the next tick */
+    struct young_list young; /* where the mechanism tells no accounts */
+    struct process **told;   /* STAGE_TOLD, since the last tick */
     size_t told_count, told_cap;
     struct slot *slots; /* in order of entity */
     size_t count, cap;
@@ -44,6 +46,8 @@ struct sampler {
     struct detail *detail;
     struct machine_sampler *machine;
     struct follow_receipt receipt; /* as last recorded */
+    int task_clock_fd;             /* of a launched tree; -1 */
+    uint64_t task_clock_ns;        /* as last recorded */
     uint64_t machine_ns, machine_all_ns, told_ns, recorder_ns;
     struct missing missing;
     void *tree, *recorder;
