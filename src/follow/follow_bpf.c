@@ -20,7 +20,10 @@
 #include "follow/bpf_events.h"
 #include "follow/members.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion" /* generated */
 #include <events.skel.h>
+#pragma GCC diagnostic pop
 
 #define RING_BYTES (4u << 20)       /* as in events.bpf.c */
 #define RECORD_BUSY (1u << 31)      /* uapi/linux/bpf.h: BPF_RINGBUF_BUSY_BIT */

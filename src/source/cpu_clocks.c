@@ -12,7 +12,10 @@
 #include "source/clocks_shared.h"
 #include "source/proc_process.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion" /* generated */
 #include <clocks.skel.h>
+#pragma GCC diagnostic pop
 
 _Static_assert(sizeof(struct cpu_clock) == sizeof(struct clock) &&
                    offsetof(struct cpu_clock, cpu_ns) == offsetof(struct clock, cpu_ns),
