@@ -444,13 +444,13 @@ static void what_was_there_is_found_once(void **state)
         old += !seen[i].birth.forked;
         fresh += seen[i].birth.forked;
     }
-    assert_in_range(old, 5, 6); /* the sixth lives for a moment */
+    assert_true(old >= 5); /* and those that lived for the moment of a listing */
     assert_true(fresh > 10);
     for (size_t i = 1; i < count; i++)
         if (!seen[i].birth.forked && seen[i].alive)
             kill(seen[i].birth.pid, SIGKILL);
     kill(child, SIGKILL);
-    finish(NULL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 #define STORM 16000 /* of some 350 bytes each, for a ring of 4 MiB */
