@@ -11,7 +11,11 @@ const struct follow_mechanism *const follow_mechanisms[] = {
 #ifdef HAVE_BPF
     &follow_bpf,
 #endif
-    &follow_poll, NULL};
+    &follow_connector_taskstats,
+    &follow_connector,
+    &follow_perf,
+    &follow_poll,
+    NULL};
 
 const struct follow_mechanism *follow_mechanism_find(const char *name)
 {
@@ -30,6 +34,13 @@ int follow_fail(struct follow_reason *ret, int error, const char *format, ...)
     return error;
 }
 
+/* One that is asked for stands for itself "+more", too: the better one comes first. */
+static bool is_meant(const struct follow_mechanism *m, const struct follow_mechanism *asked_for)
+{
+    size_t n = strlen(asked_for->name);
+    return m == asked_for || (strncmp(m->name, asked_for->name, n) == 0 && m->name[n] == '+');
+}
+
 int follow_open(const struct follow_mechanism *mechanism, const struct follow_config *config,
                 const struct follow_sink *sink, const struct follow_mechanism **ret_mechanism,
                 struct follow **ret, struct follow_reason *ret_why)
@@ -37,7 +48,7 @@ int follow_open(const struct follow_mechanism *mechanism, const struct follow_co
     int r = follow_fail(ret_why, -ENOTSUP, "no mechanism of this build works here");
     for (size_t i = 0; follow_mechanisms[i] != NULL; i++) {
         const struct follow_mechanism *m = follow_mechanisms[i];
-        if (mechanism != NULL ? m != mechanism : m->only_when_asked)
+        if (mechanism != NULL ? !is_meant(m, mechanism) : m->only_when_asked)
             continue;
         if (config->machine && (m->tells & FOLLOW_SEES_MACHINE) == 0) {
             if (mechanism != NULL)

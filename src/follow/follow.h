@@ -124,6 +124,9 @@ struct follow_mechanism {
 };
 
 extern const struct follow_mechanism follow_bpf; /* with HAVE_BPF */
+extern const struct follow_mechanism follow_connector_taskstats;
+extern const struct follow_mechanism follow_connector;
+extern const struct follow_mechanism follow_perf;
 extern const struct follow_mechanism follow_poll;
 
 /* All mechanisms of this build, best first; NULL-terminated. */
@@ -133,8 +136,9 @@ extern const struct follow_mechanism *const follow_mechanisms[];
 const struct follow_mechanism *follow_mechanism_find(const char *name);
 
 /*
- * Opens the first that works, or with a `mechanism` that one alone. 0 with `*ret_mechanism`, or
- * what its `open` said with the reason. -ESRCH when a root is gone.
+ * Opens the first that works, or with a `mechanism` that one alone, or what there is of it with
+ * "+more". 0 with `*ret_mechanism`, or what its `open` said with the reason. -ESRCH when a root is
+ * gone.
  */
 int follow_open(const struct follow_mechanism *mechanism, const struct follow_config *config,
                 const struct follow_sink *sink, const struct follow_mechanism **ret_mechanism,

@@ -368,7 +368,7 @@ static inline int clean_up(void **state)
 }
 
 /* In a pid namespace of our own, where pids can be chosen and nobody else takes any. */
-static bool alone;
+__attribute__((unused)) static bool alone;
 
 /* ---- a world of our own ---- */
 
