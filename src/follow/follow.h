@@ -45,7 +45,8 @@ struct follow_exec {
 struct follow_end {
     pid_t pid;
     uint64_t time_ns;
-    int status; /* as waitpid(2) gives it; -1 unknown */
+    int status;          /* as waitpid(2) gives it; -1 unknown */
+    char comm[COMM_CAP]; /* its name then; empty: unknown */
 };
 
 /* What a mechanism calls while it is opened and polled. Parents are announced before children. */

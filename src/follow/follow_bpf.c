@@ -282,6 +282,7 @@ static void take_exit(struct follow *f, const struct event_exit *e)
         announce_late(f, e);
     members_remove(&f->members, pid);
     struct follow_end end = {.pid = pid, .time_ns = e->event.time_ns, .status = e->status};
+    memcpy(end.comm, e->comm, sizeof e->comm);
     uint32_t entity = f->sink.ended(f->sink.user, &end);
     if (entity != 0)
         await(f, entity, e);

@@ -25,7 +25,7 @@ struct follow {
     struct ending *ending;
     size_t ending_count, ending_cap;
 
-    struct map opened;  /* tid -> since when it has events of its own: perf_cover_doubts */
+    struct map opened;  /* tid -> since when it has events of its own, see doubts() */
     uint64_t opened_ns; /* of the last ones */
     uint64_t settle_ns;
     bool unsure;   /* somebody may have been born of whom nothing is told */
@@ -57,7 +57,7 @@ void perf_drain(struct follow *f);
 /* A thread has ended, and its process if it was the last. */
 void perf_take_exit(struct follow *f, pid_t pid, pid_t tid, uint64_t time_ns);
 
-/* Whether anything but the end of the process is still to be known of it is for the caller. */
+/* Nothing more is known of its threads, and an exec that waits is told. */
 void perf_forget(struct follow *f, pid_t pid);
 
 /* ---- perf_cover.c: whom the records tell of, and the others ---- */

@@ -63,9 +63,17 @@ static const struct field gap_fields[] = {N(gap, from_ns), N(gap, to_ns), N(gap,
 static const struct field missing_fields[] = {
     N(missing, kind), N(missing, group), N(missing, error), N(missing, count), {0}};
 static const struct field note_fields[] = {N(note, time_ns), T(note, text), {0}};
-static const struct field look_fields[] = {
-    N(look, entity), N(look, flags), N(look, inner_pid), N(look, process_group), N(look, session),
-    N(look, uid),    T(look, exe),   T(look, cwd),       T(look, argv),          {0}};
+static const struct field look_fields[] = {N(look, entity),
+                                           N(look, flags),
+                                           N(look, inner_pid),
+                                           N(look, process_group),
+                                           N(look, session),
+                                           N(look, uid),
+                                           T(look, comm),
+                                           T(look, exe),
+                                           T(look, cwd),
+                                           T(look, argv),
+                                           {0}};
 static const struct field account_fields[] = {N(account, entity),
                                               N(account, known),
                                               N(account, cpu_ns),

@@ -67,7 +67,7 @@ struct record_birth {
 struct record_look {
     uint64_t entity, flags; /* BIRTH_ARGV_CUT */
     uint64_t inner_pid, process_group, session, uid;
-    struct span exe, cwd, argv;
+    struct span comm, exe, cwd, argv;
 };
 
 struct record_exec {

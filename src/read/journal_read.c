@@ -182,6 +182,11 @@ static uint64_t moved(uint64_t ns, uint64_t from, uint64_t to)
 
 static void place_start(struct process_entry *p, const struct record_anchor *anchor)
 {
+    if (p->start_boot_ns == 0) { /* not told: it was seen as it was born */
+        p->process.start_ns = p->process.seen_ns;
+        p->process.start_real_ns = moved(p->process.seen_ns, anchor->mono_ns, anchor->real_ns);
+        return;
+    }
     p->process.start_ns = moved(p->start_boot_ns, anchor->boot_ns, anchor->mono_ns);
     p->process.start_real_ns = moved(p->start_boot_ns, anchor->boot_ns, anchor->real_ns);
 }
@@ -292,7 +297,9 @@ static int take_look(struct tacho_recording *rec, const struct record_look *r)
         p->session = int_of(r->session);
     if (r->uid != UINT32_MAX)
         p->uid = u32_of(r->uid);
-    int error = keep_found(rec, r->exe, &p->exe);
+    int error = keep_found(rec, r->comm, &p->comm);
+    if (error == 0)
+        error = keep_found(rec, r->exe, &p->exe);
     if (error == 0)
         error = keep_found(rec, r->cwd, &p->cwd);
     if (error == 0 && r->argv.n > 0)

@@ -196,12 +196,14 @@ static int place(struct sampler *s, struct process *p, bool newborn)
         return 0;
     if (newborn)
         return append_told(s, p);
+    sampler_take_told(s); /* they have the lower numbers: those are added in order */
     open_files(s, p);
     return append(s, p);
 }
 
 struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth)
 {
+    map_remove(&s->to_reap, (uint32_t)birth->pid);
     struct process *before = sampler_process(s, birth->pid);
     if (before != NULL)
         sampler_end(s, before, birth->time_ns, -1, NULL);
@@ -297,6 +299,19 @@ void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec
                 span_of(&s->argv));
 }
 
+/* A process may rename itself. */
+void sampler_rename(struct sampler *s, struct process *p, const char comm[COMM_CAP])
+{
+    if (strncmp(p->comm, comm, sizeof p->comm) == 0 || p->ended)
+        return;
+    memcpy(p->comm, comm, sizeof p->comm);
+    struct record r = {
+        .type = RECORD_LOOK,
+        .look = {.entity = p->entity, .uid = UINT32_MAX, .comm = comm_of(p)},
+    };
+    s->sink.record(s->sink.user, &r);
+}
+
 /* A new stack means a new program; without permission to see it, a new name must do. */
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat)
 {
@@ -306,11 +321,13 @@ void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_
     bool execed = !told && (stacks ? p->start_stack != stat->start_stack : renamed);
     if (stat->value[STAT_STATE] == 'Z' || (!execed && !renamed))
         return;
-    memcpy(p->comm, stat->comm, sizeof p->comm);
     if (stat->start_stack != 0)
         p->start_stack = stat->start_stack;
-    if (!execed)
+    if (!execed) {
+        sampler_rename(s, p, stat->comm);
         return;
+    }
+    memcpy(p->comm, stat->comm, sizeof p->comm);
     p->denied = 0;
     uint64_t flags = read_texts(s, p, TEXT_ARGV | TEXT_EXE);
     record_exec(s, p, s->now_ns, flags, span_of(&s->exe), span_of(&s->argv));

@@ -6,12 +6,12 @@
 #include "sample/sampler_state.h"
 #include "source/pidfd.h"
 
-static void record_exit(struct sampler *s, const struct process *p, uint64_t time_ns, int status,
-                        const struct rusage *usage)
+void sampler_record_exit(struct sampler *s, uint32_t entity, uint64_t time_ns, int status,
+                         const struct rusage *usage)
 {
     struct record r = {
         .type = RECORD_EXIT,
-        .exit = {.entity = p->entity, .time_ns = time_ns != 0 ? time_ns : clock_mono_ns()}};
+        .exit = {.entity = entity, .time_ns = time_ns != 0 ? time_ns : clock_mono_ns()}};
     struct record_exit *exit = &r.exit;
     if (status >= 0) {
         exit->flags |= EXIT_STATUS;
@@ -71,7 +71,7 @@ void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int sta
 {
     if (p->ended) {
         if (usage != NULL) /* its end was told of before we waited for it */
-            record_exit(s, p, time_ns, status, usage);
+            sampler_record_exit(s, p->entity, time_ns, status, usage);
         return;
     }
     int from_pidfd;
@@ -79,7 +79,7 @@ void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int sta
         status = from_pidfd;
     if (status < 0 && p->zombie)
         status = p->zombie_status;
-    record_exit(s, p, time_ns, status, usage);
+    sampler_record_exit(s, p->entity, time_ns, status, usage);
     if ((s->tells & FOLLOW_TELLS_ACCOUNTS) == 0)
         account_young(s, p);
     mark_parent(s, p);

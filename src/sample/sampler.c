@@ -13,6 +13,7 @@
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
 #define TELL_EVERY_NS NS_PER_S
+#define TO_REAP_MAX 65536
 #define CLOCKS_FROM 64 /* processes from which on their clocks are worth a program of their own */
 #define SETTLE_NS (NS_PER_S / 2) /* for the last accounts: a grace period of the kernel, or two */
 #define BIT(metric) (UINT64_C(1) << (metric))
@@ -44,6 +45,14 @@ static void on_exec(void *user, const struct follow_exec *exec)
         sampler_exec(s, p, exec);
 }
 
+/* Most are waited for by their own parents: the map is let go when it has grown. */
+static void remember_to_reap(struct sampler *s, pid_t pid, uint32_t entity)
+{
+    if (s->to_reap.count >= TO_REAP_MAX)
+        map_done(&s->to_reap);
+    map_put(&s->to_reap, (uint32_t)pid, entity);
+}
+
 static uint32_t on_ended(void *user, const struct follow_end *end)
 {
     struct sampler *s = user;
@@ -51,6 +60,10 @@ static uint32_t on_ended(void *user, const struct follow_end *end)
     if (p == NULL)
         return 0;
     uint32_t entity = p->entity;
+    if (end->comm[0] != '\0')
+        sampler_rename(s, p, end->comm);
+    if (s->reaps && !p->ended)
+        remember_to_reap(s, end->pid, entity);
     sampler_end(s, p, end->time_ns, end->status, NULL);
     return entity;
 }
@@ -397,7 +410,7 @@ void sampler_before_reap(struct sampler *s, pid_t pid)
     if ((s->tells & FOLLOW_TELLS_ENDS) != 0)
         sampler_hear(s, clock_mono_ns());
     struct process *p = sampler_process_lately(s, pid);
-    if (p != NULL && p->ended)
+    if ((p != NULL && p->ended) || map_get(&s->to_reap, (uint32_t)pid) != NULL)
         return;
     if (p == NULL && (p = admit_child(s, pid)) == NULL)
         return;
@@ -409,8 +422,12 @@ void sampler_before_reap(struct sampler *s, pid_t pid)
 void sampler_reaped(struct sampler *s, pid_t pid, int status, const struct rusage *usage)
 {
     struct process *p = sampler_process_lately(s, pid);
+    const uint64_t *ended = map_get(&s->to_reap, (uint32_t)pid);
     if (p != NULL)
         sampler_end(s, p, 0, status, usage);
+    else if (ended != NULL)
+        sampler_record_exit(s, (uint32_t)*ended, 0, status, usage);
+    map_remove(&s->to_reap, (uint32_t)pid);
 }
 
 size_t sampler_alive(const struct sampler *s)
@@ -496,6 +513,7 @@ void sampler_free(struct sampler *s)
     machine_sampler_free(s->machine);
     cpu_clocks_close(&s->clocks);
     map_done(&s->by_pid);
+    map_done(&s->to_reap);
     buffer_done(&s->argv);
     buffer_done(&s->exe);
     buffer_done(&s->cwd);

@@ -23,6 +23,7 @@ struct sampler {
     unsigned tells;          /* FOLLOW_*, what the mechanism tells */
     bool follow_failed;      /* it was told that a poll failed */
     struct map by_pid;       /* pid -> struct process; who ended stays until the next tick */
+    struct map to_reap;      /* pid -> entity: their end was told, we may have to wait for them */
     struct young_list young; /* where the mechanism tells no accounts */
     struct process **told;   /* STAGE_TOLD, since the last tick */
     size_t told_count, told_cap;
@@ -62,6 +63,7 @@ void sampler_count(struct sampler *s, struct process *p);
 /* births.c: how processes enter, and change by exec. */
 struct process *sampler_admit(struct sampler *s, const struct follow_birth *birth);
 void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec *exec);
+void sampler_rename(struct sampler *s, struct process *p, const char comm[COMM_CAP]);
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat);
 /* Those that were told of since the last tick and live are sampled from now on. */
 void sampler_take_told(struct sampler *s);
@@ -70,6 +72,8 @@ void sampler_make_room(struct sampler *s);
 /* ends.c: how they leave. `time_ns` 0: now. `status` as waitpid(2), -1 unknown. */
 void sampler_end(struct sampler *s, struct process *p, uint64_t time_ns, int status,
                  const struct rusage *usage);
+void sampler_record_exit(struct sampler *s, uint32_t entity, uint64_t time_ns, int status,
+                         const struct rusage *usage);
 void sampler_drop(struct sampler *s, struct process *p);
 
 /* sampler.c: the process of that pid that has not ended; NULL. */

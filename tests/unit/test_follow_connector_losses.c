@@ -1,6 +1,6 @@
 /*
- * follow/follow_connector on real processes: what is dropped or forged, the whole machine, accounts,
- * and where it does not work.
+ * follow/follow_connector on real processes: what is dropped or forged, the whole machine,
+ * accounts, and where it does not work.
  */
 #include "test_connector_told.h"
 

@@ -64,6 +64,7 @@ static inline size_t ends_of(pid_t pid)
 }
 
 static struct follow_reason why;
+static bool attached; /* to processes that were there */
 
 static inline int try_open_perf(const struct follow_config *config)
 {
@@ -71,6 +72,7 @@ static inline int try_open_perf(const struct follow_config *config)
         .user = announced, .birth = on_birth, .exec = on_exec, .ended = on_ended};
     struct follow_config filled = *config;
     filled.root = &root;
+    attached = !config->launched;
     return follow_perf.open(&filled, &sink, &follow, &why);
 }
 
@@ -130,17 +132,19 @@ static struct follow_receipt receipt_now(void)
 /* Events of the whole machine may be too many for their rings, by the doing of others. */
 static inline bool lost_in_the_crowd(void)
 {
-    return privileged && receipt_now().lost_events > 0;
+    return privileged && attached && receipt_now().lost_events > 0;
 }
 
+/* Of processes that are kept from running while they are attached to, less is certain. */
 static inline void assert_receipt(uint64_t births)
 {
     struct follow_receipt receipt = receipt_now();
     if (lost_in_the_crowd())
         return;
     assert_int_equal(receipt.births, births);
-    assert_int_equal(receipt.missed, 0);
-    assert_false(receipt.missed_is_bound);
+    assert_int_equal(receipt.missed_is_bound, receipt.missed > 0);
+    if (!attached)
+        assert_int_equal(receipt.missed, 0);
     assert_int_equal(receipt.lost_events, 0);
     assert_int_equal(receipt.resyncs, 0);
 }

@@ -80,6 +80,7 @@ static struct record sample(size_t i)
         break;
     case RECORD_NOTE: r.note.text = span_text("words"); break;
     case RECORD_LOOK:
+        r.look.comm = span_text("name");
         r.look.exe = span_text("/bin/c");
         r.look.cwd = span_text("/");
         r.look.argv = span_text("c");
@@ -130,11 +131,12 @@ static void assert_record(const struct record *a, const struct record *b)
         y.exec.comm = y.exec.exe = y.exec.argv = (struct span){0};
         break;
     case RECORD_LOOK:
+        assert_span(a->look.comm, b->look.comm);
         assert_span(a->look.exe, b->look.exe);
         assert_span(a->look.cwd, b->look.cwd);
         assert_span(a->look.argv, b->look.argv);
-        x.look.exe = x.look.cwd = x.look.argv = (struct span){0};
-        y.look.exe = y.look.cwd = y.look.argv = (struct span){0};
+        x.look.comm = x.look.exe = x.look.cwd = x.look.argv = (struct span){0};
+        y.look.comm = y.look.exe = y.look.cwd = y.look.argv = (struct span){0};
         break;
     case RECORD_NOTE:
         assert_span(a->note.text, b->note.text);
