@@ -130,8 +130,10 @@ static void read_happenings(struct summary *s)
 static void use_exact(struct process_row *row, const struct tacho_process *p)
 {
     uint64_t handed = 0;
-    if (account_has(p, TACHO_ACCOUNT_CPU) && (p->flags & TACHO_PROCESS_FORKED) != 0) {
-        bool early = account_has(p, TACHO_ACCOUNT_EARLY);
+    bool waited = (p->flags & TACHO_PROCESS_RUSAGE) != 0 && !row->has_children;
+    bool early = account_has(p, TACHO_ACCOUNT_EARLY);
+    if (account_has(p, TACHO_ACCOUNT_CPU) && (p->flags & TACHO_PROCESS_FORKED) != 0 &&
+        !(early && waited)) {
         if (early && row->cpu_ns != SUMMARY_UNKNOWN && row->cpu_ns > p->account.cpu_ns)
             return;
         row->cpu_ns = p->account.cpu_ns;

@@ -252,16 +252,18 @@ bool process_usage_value(const struct process_usage *usage, size_t i, unsigned p
         return false;
     enum exact exact = usage->exact[position];
     const struct tacho_process *p = tacho_process(usage->rec, i);
-    uint64_t sampled;
+    uint64_t sampled = 0;
     bool was_sampled = sampled_value(usage, i, position, &sampled);
-    if (account_value(p, exact, ret)) {
+    bool waited = exact != EXACT_NOT && exact < EXACT_CHILDREN_USER && account_is_own(usage, i);
+    bool early = (p->account.known & TACHO_ACCOUNT_EARLY) != 0;
+    if (!(early && waited) && account_value(p, exact, ret)) {
         /* An early one may lag behind the last sample; peaks of the kernel are some pages off. */
-        bool rough = (p->account.known & TACHO_ACCOUNT_EARLY) != 0 || exact == EXACT_PEAK_RSS;
+        bool rough = early || exact == EXACT_PEAK_RSS;
         if (was_sampled && rough && sampled > *ret)
             *ret = sampled;
         return true;
     }
-    if (exact != EXACT_NOT && exact < EXACT_CHILDREN_USER && account_is_own(usage, i))
+    if (waited)
         *ret = exact_value(&p->exact, exact);
     else if (was_sampled)
         *ret = sampled;

@@ -278,8 +278,12 @@ int BPF_PROG(on_exit, struct task_struct *task)
     struct ending ending = {.pid = pid, .peak_rss_bytes = peak_rss_bytes(task, before)};
     ending.id = COUNT(ends) + 1;
     ending.id += ending.id == 0; /* after four thousand million */
-    if (bpf_map_update_elem(&endings, &key, &ending, BPF_ANY) != 0)
+    /* A task that was freed without our being called (seen with Linux 6.18) left its place taken. */
+    if (bpf_map_lookup_elem(&endings, &key) != NULL ||
+        bpf_map_update_elem(&endings, &key, &ending, BPF_ANY) != 0) {
         COUNT(lost_accounts);
+        bpf_map_update_elem(&endings, &key, &ending, BPF_ANY);
+    }
     struct event_exit *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_exits);

@@ -62,14 +62,15 @@ struct follow {
     size_t page;
     struct map awaited;  /* id -> struct awaited */
     struct map partials; /* pid -> struct partial */
+    struct map resynced; /* pids found to have ended, whose exit may still lie in the ring */
     uint64_t announced, lost_seen, resyncs;
 };
 
-/* How many events, or memberships, the kernel had no room for. */
+/* How many events, or memberships, the kernel had no room for. A lost account is no more than that. */
 static uint64_t lost(const struct follow *f)
 {
     const struct events_bpf__bss *b = f->programs->bss;
-    return b->lost_births + b->lost_execs + b->lost_exits + b->lost_accounts + b->lost_members;
+    return b->lost_births + b->lost_execs + b->lost_exits + b->lost_members;
 }
 
 /* ---- accounts ---- */
@@ -235,6 +236,7 @@ static void announce(struct follow *f, const struct follow_birth *birth)
     const uint64_t *known = map_get(&f->members.alive, (uint32_t)birth->pid);
     if (known != NULL && *known == start)
         return;
+    map_remove(&f->resynced, (uint32_t)birth->pid);
     members_add(&f->members, birth->pid, start);
     f->announced++;
     f->sink.birth(f->sink.user, birth);
@@ -278,6 +280,8 @@ static void take_exit(struct follow *f, const struct event_exit *e)
 {
     pid_t pid = (pid_t)e->event.pid;
     finish_partial(f, pid);
+    if (map_remove(&f->resynced, (uint32_t)pid))
+        return;
     if (lost(f) > 0 && !f->programs->bss->everybody)
         announce_late(f, e);
     members_remove(&f->members, pid);
@@ -331,16 +335,24 @@ static int members_fd(const struct follow *f)
     return f->programs->maps.members.map_fd;
 }
 
+/* Also as a zombie: its exit was before, and its pid will be another's. */
+static bool has_ended(const struct follow *f, const struct follow_birth *birth)
+{
+    struct process_files files = process_files_unkept(birth->pid);
+    struct proc_stat stat;
+    return proc_stat_read(&f->members.root, &files, &stat) != 0 || stat.value[STAT_STATE] == 'Z' ||
+           stat.start_ticks != birth->start_boot_ns / f->tick_ns;
+}
+
 /* Found by looking at /proc: the kernel is told first, so that no child of it escapes. */
 static void on_found(void *user, const struct follow_birth *birth)
 {
     struct follow *f = user;
     uint32_t pid = (uint32_t)birth->pid;
     member_value value = 0;
-    uint64_t cpu_ns;
     skel_map_update_elem(members_fd(f), &pid, &value, BPF_NOEXIST);
-    if (cpu_clock_read(birth->pid, &cpu_ns) != 0)
-        skel_map_delete_elem(members_fd(f), &pid); /* its end may have come before */
+    if (has_ended(f, birth))
+        skel_map_delete_elem(members_fd(f), &pid); /* nobody would take it out */
     f->announced += birth->forked && !birth->root;
     f->sink.birth(f->sink.user, birth);
 }
@@ -348,6 +360,7 @@ static void on_found(void *user, const struct follow_birth *birth)
 static uint32_t on_gone(void *user, const struct follow_end *end)
 {
     struct follow *f = user;
+    map_put(&f->resynced, (uint32_t)end->pid, 1);
     return f->sink.ended(f->sink.user, end);
 }
 
@@ -518,6 +531,7 @@ static void bpf_close(struct follow *f)
         events_bpf__destroy(f->programs);
     give_up_awaiting(f, false);
     free_partials(f);
+    map_done(&f->resynced);
     members_done(&f->members);
     free(f);
 }
@@ -592,7 +606,7 @@ static void bpf_receipt(const struct follow *f, struct follow_receipt *ret)
     bool missing = lost_now > 0 && births > f->announced;
     *ret = (struct follow_receipt){.births = births,
                                    .missed = missing ? births - f->announced : 0,
-                                   .lost_events = lost_now,
+                                   .lost_events = lost_now + f->programs->bss->lost_accounts,
                                    .resyncs = f->resyncs};
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "follow/members.h"
 
 #define BUSY_NS NS_PER_MS        /* between two looks while pids are given out */
@@ -42,6 +43,7 @@ struct follow {
     struct absent *absent;
     size_t absent_count, absent_cap;
     uint64_t pids_given_out;
+    uint64_t forks; /* on the machine, before following began */
 };
 
 static void note_absent(struct follow *f, pid_t pid, uint64_t now_ns)
@@ -154,11 +156,31 @@ static void poll_forget(struct follow *f, pid_t pid)
     members_remove(&f->members, pid);
 }
 
-/* Threads take pids too, and so do others: how many of them were ours is for the reader to bound. */
+/* How many processes and threads the machine has started, since boot; 0 unknown. */
+static uint64_t forks_so_far(const struct follow *f)
+{
+    static const char key[] = "\nprocesses ";
+    char text[65536];
+    uint64_t forks = 0;
+    ssize_t n = source_read_at(f->members.root.proc_fd, "stat", text, sizeof text);
+    const char *at = n > 0 ? memmem(text, (size_t)n, key, sizeof key - 1) : NULL;
+    if (at == NULL)
+        return 0;
+    at += sizeof key - 1;
+    struct text t = text_of(at, (size_t)(text + n - at));
+    return text_take_u64(&t, &forks) ? forks : 0;
+}
+
+/*
+ * Threads take pids too, and so do others: how many of them were ours is for the reader to bound. The
+ * cursor does not see pids that somebody chose (clone3), nor more than all of them in one look.
+ */
 static void poll_receipt(const struct follow *f, struct follow_receipt *ret)
 {
-    *ret =
-        (struct follow_receipt){.births = f->members.births, .pids_given_out = f->pids_given_out};
+    uint64_t now = forks_so_far(f), forks = now > f->forks ? now - f->forks : 0;
+    *ret = (struct follow_receipt){.births = f->members.births,
+                                   .pids_given_out =
+                                       forks > f->pids_given_out ? forks : f->pids_given_out};
 }
 
 static void poll_close(struct follow *f)
@@ -177,6 +199,7 @@ static int begin(struct follow *f, const struct follow_config *config)
     int r = f->loadavg_fd < 0 ? -errno : proc_last_pid(f->loadavg_fd, &f->last_pid);
     if (r == 0)
         r = f->timer_fd < 0 ? -errno : set_timer(f, BUSY_NS);
+    f->forks = forks_so_far(f);
     if (r == 0)
         r = members_admit_roots(&f->members, config);
     if (r == 0 && !config->launched) {

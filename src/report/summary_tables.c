@@ -10,7 +10,7 @@
 #define FEW_PROCESSES 8 /* so many are all shown */
 #define BY_CPU 4        /* of more: so many by CPU, and so many by memory */
 #define BY_MEMORY 2
-#define FAILED_SHOWN 6
+#define FAILED_SHOWN 20
 #define INDENT 2
 #define START_STEP_NS UINT64_C(10000000) /* the kernel knows starts to its tick */
 

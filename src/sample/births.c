@@ -288,15 +288,15 @@ void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec
     p->start_stack = 0;
     p->denied = 0;
     p->execed = true;
+    unsigned wanted = (exec->has_argv ? 0 : TEXT_ARGV) | (exec->exe.n == 0 ? TEXT_EXE : 0);
+    uint64_t flags = read_texts(s, p, wanted);
+    struct span exe = exec->exe.n > 0 ? exec->exe : span_of(&s->exe);
     if (exec->has_argv) {
-        record_exec(s, p, exec->time_ns, exec->argv_cut ? BIRTH_ARGV_CUT : 0, exec->exe,
-                    exec->argv);
-        return;
+        flags = exec->argv_cut ? BIRTH_ARGV_CUT : 0;
+    } else {
+        p->argv_unknown = s->argv.len == 0;
     }
-    uint64_t flags = read_texts(s, p, TEXT_ARGV | (exec->exe.n == 0 ? TEXT_EXE : 0));
-    p->argv_unknown = s->argv.len == 0;
-    record_exec(s, p, exec->time_ns, flags, exec->exe.n > 0 ? exec->exe : span_of(&s->exe),
-                span_of(&s->argv));
+    record_exec(s, p, exec->time_ns, flags, exe, exec->has_argv ? exec->argv : span_of(&s->argv));
 }
 
 /* A process may rename itself. */
