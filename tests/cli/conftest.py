@@ -12,3 +12,12 @@ def recording(tmp_path_factory):
     result = record(path, "sh", "-c", script, "an argument\x1b[31m")
     assert result.returncode == 3, result.stderr
     return path
+
+
+@pytest.fixture
+def public_path(tmp_path):
+    """A directory in which every user may write."""
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:3]:
+        parent.chmod(0o755)
+    return tmp_path
