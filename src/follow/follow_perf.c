@@ -36,7 +36,6 @@
 
 #define INHERITED_PROCESSORS_MAX 64 /* a fork pays 0.9 µs for each */
 #define NEWEST_EVERY_NS (10 * NS_PER_MS)
-#define DRAINS_MAX 4 /* in one poll; what comes meanwhile makes `fd` readable again */
 
 /* ---- births and ends ---- */
 
@@ -153,21 +152,15 @@ static void take(struct follow *f, const struct perf_record *r)
     }
 }
 
-/* Takes in what the rings hold. */
 void perf_drain(struct follow *f)
 {
-    bool left = true;
-    for (int i = 0; i < DRAINS_MAX && left; i++) {
-        struct perf_record record;
-        uint64_t until_ns = clock_mono_ns();
-        perf_rings_look(&f->rings);
-        while (perf_rings_take(&f->rings, until_ns, &record))
-            take(f, &record);
-        left = perf_rings_left(&f->rings);
-        uint64_t lost = perf_rings_release(&f->rings);
-        f->stale |= lost > f->lost;
-        f->lost = lost;
-    }
+    struct perf_record record;
+    perf_rings_look(&f->rings);
+    while (perf_rings_take(&f->rings, &record))
+        take(f, &record);
+    uint64_t lost = perf_rings_release(&f->rings);
+    f->stale |= lost > f->lost;
+    f->lost = lost;
 }
 
 /* So that `fd` is readable when something is due that no record will remind of. */

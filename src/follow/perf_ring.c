@@ -131,7 +131,7 @@ void perf_ring_lay(struct perf_ring *ring, void *map, size_t page, size_t size)
 {
     *ring = (struct perf_ring){.map = map, .map_bytes = page + size, .size = size};
     ring->data = (const uint8_t *)map + page;
-    ring->tail = ring->released = ring->head =
+    ring->tail = ring->released = ring->head = ring->mark =
         __atomic_load_n(&page_of(ring)->data_tail, __ATOMIC_RELAXED);
 }
 
@@ -147,6 +147,12 @@ static uint64_t head_of(struct perf_ring *ring)
 void perf_ring_look(struct perf_ring *ring)
 {
     ring->head = head_of(ring);
+}
+
+void perf_ring_mark(struct perf_ring *ring)
+{
+    perf_ring_look(ring);
+    ring->mark = ring->head;
 }
 
 void perf_ring_release(struct perf_ring *ring)
@@ -195,6 +201,7 @@ static void read_ahead(struct perf_ring *ring)
     struct perf_event_header header = any.header;
     copy_out(ring, any.bytes, size < sizeof any ? size : sizeof any);
     any.header = header;
+    ring->next_at = ring->tail;
     ring->tail += size;
     if (!decode(ring, &any, &ring->next, &ring->has_next))
         ring->lost++;
@@ -490,34 +497,41 @@ int perf_rings_explain(const struct perf_rings *rings, const struct source_root 
 void perf_rings_look(struct perf_rings *rings)
 {
     struct epoll_event ready[64];
-    for (size_t i = 0; i <= rings->count; i += 64) /* the edges seen so far are this look's */
+    for (size_t i = 0; i <= rings->count; i += 64) /* the edges seen so far are this turn's */
         epoll_wait(rings->epoll_fd, ready, 64, 0);
+    for (size_t i = 0; i < rings->count; i++)
+        if (rings->ring[i].map != NULL)
+            perf_ring_mark(&rings->ring[i]);
     for (size_t i = 0; i < rings->count; i++)
         if (rings->ring[i].map != NULL)
             perf_ring_look(&rings->ring[i]);
 }
 
-static struct perf_ring *earliest(struct perf_rings *rings)
+/* Positions go round. */
+static bool is_due(const struct perf_ring *ring)
 {
-    struct perf_ring *found = NULL;
-    for (size_t i = 0; i < rings->count; i++) {
-        const struct perf_record *record = perf_ring_peek(&rings->ring[i]);
-        if (record != NULL && (found == NULL || record->time_ns < found->next.time_ns))
-            found = &rings->ring[i];
-    }
-    return found;
+    return (int64_t)(ring->mark - ring->next_at) > 0;
 }
 
-bool perf_rings_take(struct perf_rings *rings, uint64_t until_ns, struct perf_record *ret)
+bool perf_rings_take(struct perf_rings *rings, struct perf_record *ret)
 {
-    struct perf_ring *ring = earliest(rings);
-    if (ring == NULL || ring->next.time_ns >= until_ns)
+    struct perf_ring *earliest = NULL;
+    bool due = false;
+    for (size_t i = 0; i < rings->count; i++) {
+        struct perf_ring *ring = &rings->ring[i];
+        if (perf_ring_peek(ring) == NULL)
+            continue;
+        due |= is_due(ring);
+        if (earliest == NULL || ring->next.time_ns < earliest->next.time_ns)
+            earliest = ring;
+    }
+    if (!due)
         return false;
-    *ret = ring->next;
-    ring->has_next = false;
+    *ret = earliest->next;
+    earliest->has_next = false;
     /* While we are at it the kernel goes on writing. */
-    if (ring->tail - ring->released > ring->size / 4)
-        perf_ring_release(ring);
+    if (earliest->tail - earliest->released > earliest->size / 4)
+        perf_ring_release(earliest);
     return true;
 }
 
@@ -534,11 +548,6 @@ bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid)
                 return true;
     }
     return false;
-}
-
-bool perf_rings_left(struct perf_rings *rings)
-{
-    return earliest(rings) != NULL;
 }
 
 /* How many the kernel says it lost, in all. */

@@ -52,15 +52,18 @@ struct perf_ring {
     uint64_t released; /* and have told the kernel so */
     uint64_t lost;     /* records for which there was no room, as far as the ring says */
     bool tight;        /* it was so full at times that some may be missing without its saying so */
+    uint64_t mark;     /* what lies before is to be taken in this turn */
     bool has_next;
-    struct perf_record next; /* read ahead */
+    uint64_t next_at;
+    struct perf_record next; /* read ahead, from `next_at` */
 };
 
 /* A ring in memory as mmap(2) of a perf event lays it out: a page of `page`, then `size` bytes. */
 void perf_ring_lay(struct perf_ring *ring, void *map, size_t page, size_t size);
 
-/* Looks how far the kernel has written. */
+/* Looks how far the kernel has written; and remembers it as the end of this turn. */
 void perf_ring_look(struct perf_ring *ring);
+void perf_ring_mark(struct perf_ring *ring);
 
 /*
  * The next record, without taking it; NULL when there is none up to where the ring was looked at.
@@ -109,22 +112,19 @@ int perf_rings_explain(const struct perf_rings *rings, const struct source_root 
                        struct follow_reason *ret_why);
 
 /*
- * Looks at all rings; then takes their records one by one, the earliest first, until there are none
- * from before `until_ns` (CLOCK_MONOTONIC, exclusive).
+ * A turn: looks at all rings, then takes every record that was there, one by one, the earliest first.
  *
- * Records are published after they were stamped, on whatever processor. So with `until_ns` read
- * before looking, one of two records of which the first had a hand in the second (a birth and the
- * child's exec, a thread's end and its process's exec) never comes before the other: when the second
- * bears a time before `until_ns`, the first had been published by then.
+ * The rings are looked at twice, and what the second look finds is taken only if it is from before
+ * something that the first one found. So that of two records of which one had a hand in the other (a
+ * birth and the child's exec, a thread's end and its process's exec) never the second comes first: the
+ * first was in its ring before the second was so much as stamped, and a look at the one ring that
+ * missed it is followed by another that does not.
  */
 void perf_rings_look(struct perf_rings *rings);
-bool perf_rings_take(struct perf_rings *rings, uint64_t until_ns, struct perf_record *ret);
+bool perf_rings_take(struct perf_rings *rings, struct perf_record *ret);
 
 /* Whether a record of that process's exec or end has come since, and is still to be taken. */
 bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid);
-
-/* Whether records were seen that are too late for the last `until_ns`. */
-bool perf_rings_left(struct perf_rings *rings);
 
 /*
  * Gives the memory back to the kernel, and says how many records of all it had no room for so far, at

@@ -323,9 +323,9 @@ static void lost_ones_are_counted(void **state)
     put_lost(1, 5);
     perf_rings_look(&rings);
     struct perf_record r;
-    assert_true(perf_rings_take(&rings, UINT64_MAX, &r));
+    assert_true(perf_rings_take(&rings, &r));
     assert_int_equal(r.pid, 10);
-    assert_false(perf_rings_take(&rings, UINT64_MAX, &r));
+    assert_false(perf_rings_take(&rings, &r));
     assert_int_equal(perf_rings_release(&rings), 12);
 }
 
@@ -341,42 +341,44 @@ static void the_earliest_first(void **state)
     perf_rings_look(&rings);
     struct perf_record r;
     for (int pid = 10; pid < 15; pid++) {
-        assert_true(perf_rings_take(&rings, 501, &r));
+        assert_true(perf_rings_take(&rings, &r));
         assert_int_equal(r.pid, pid);
     }
-    assert_false(perf_rings_take(&rings, 501, &r));
-    assert_false(perf_rings_left(&rings));
+    assert_false(perf_rings_take(&rings, &r));
     perf_rings_release(&rings);
     assert_int_equal(page_of(0)->data_tail, 80);
     assert_int_equal(page_of(1)->data_tail, 120);
 }
 
 /*
- * The fork on one processor is published after its ring was looked at, the child's exec on the
- * other before: the exec waits until the next look.
+ * The fork comes into its ring just after that was looked at, the child's exec into the other just
+ * before: the second look finds the fork. What came later waits for the next turn.
  */
-static void what_came_too_early_waits(void **state)
+static void what_came_between_the_looks(void **state)
 {
     struct perf_record r;
     put_task(0, PERF_RECORD_FORK, 10, 9, 10, 100);
-    const uint64_t until_ns = 150;
-    perf_rings_look(&rings); /* the second ring is looked at a moment later: */
-    put_comm(1, PERF_RECORD_MISC_COMM_EXEC, 11, "child", 300);
-    perf_ring_look(&ring[1]);
+    perf_ring_mark(&ring[0]);
     put_task(0, PERF_RECORD_FORK, 11, 10, 11, 200);
-    assert_true(perf_rings_take(&rings, until_ns, &r));
-    assert_int_equal(r.pid, 10);
-    assert_false(perf_rings_take(&rings, until_ns, &r));
-    assert_true(perf_rings_left(&rings));
-    perf_rings_release(&rings); /* of the one that waits there is a copy */
+    put_comm(1, PERF_RECORD_MISC_COMM_EXEC, 11, "child", 300);
+    perf_ring_mark(&ring[1]);
+    put_task(0, PERF_RECORD_FORK, 12, 10, 12, 400);
+    put_task(1, PERF_RECORD_EXIT, 11, 10, 11, 500);
+    perf_ring_look(&ring[0]);
+    perf_ring_look(&ring[1]);
+    for (uint64_t time_ns = 100; time_ns <= 300; time_ns += 100) {
+        assert_true(perf_rings_take(&rings, &r));
+        assert_int_equal(r.time_ns, time_ns);
+    }
+    assert_false(perf_rings_take(&rings, &r));
+    perf_rings_release(&rings); /* of those that wait there are copies */
 
     perf_rings_look(&rings);
-    assert_true(perf_rings_take(&rings, 350, &r));
-    assert_int_equal(r.kind, PERF_FORK);
-    assert_true(perf_rings_take(&rings, 350, &r));
-    assert_int_equal(r.kind, PERF_EXEC);
-    assert_string_equal(r.comm, "child");
-    assert_false(perf_rings_left(&rings));
+    for (uint64_t time_ns = 400; time_ns <= 500; time_ns += 100) {
+        assert_true(perf_rings_take(&rings, &r));
+        assert_int_equal(r.time_ns, time_ns);
+    }
+    assert_false(perf_rings_take(&rings, &r));
 }
 
 static void room_is_made_on_the_way(void **state)
@@ -386,7 +388,7 @@ static void room_is_made_on_the_way(void **state)
         put_task(0, PERF_RECORD_FORK, 10 + i, 9, 10 + i, 1000 + i);
     perf_rings_look(&rings);
     for (uint32_t i = 0; i < 10; i++)
-        assert_true(perf_rings_take(&rings, UINT64_MAX, &r));
+        assert_true(perf_rings_take(&rings, &r));
     assert_true(page_of(0)->data_tail >= SIZE / 2);
 }
 
@@ -399,10 +401,10 @@ static void more_of_a_process(void **state)
     assert_true(perf_rings_hold_more_of(&rings, 11));
     put_comm(0, PERF_RECORD_MISC_COMM_EXEC, 10, "again", 200);
     assert_true(perf_rings_hold_more_of(&rings, 10));
-    assert_false(perf_rings_take(&rings, UINT64_MAX, &r)); /* nothing was taken */
+    assert_false(perf_rings_take(&rings, &r)); /* nothing was taken */
     perf_rings_look(&rings);
     for (uint64_t time_ns = 100; time_ns <= 300; time_ns += 100) {
-        assert_true(perf_rings_take(&rings, UINT64_MAX, &r));
+        assert_true(perf_rings_take(&rings, &r));
         assert_int_equal(r.time_ns, time_ns);
     }
     assert_false(perf_rings_hold_more_of(&rings, 10));
@@ -414,8 +416,7 @@ static void without_rings(void **state)
     struct perf_record r;
     memset(ring, 0, sizeof ring);
     perf_rings_look(&rings);
-    assert_false(perf_rings_take(&rings, UINT64_MAX, &r));
-    assert_false(perf_rings_left(&rings));
+    assert_false(perf_rings_take(&rings, &r));
     assert_false(perf_rings_hold_more_of(&rings, 1));
     assert_int_equal(perf_rings_release(&rings), 0);
     perf_rings_done(&(struct perf_rings){.epoll_fd = -1});
@@ -463,7 +464,7 @@ int main(void)
         TEST(a_tight_ring),
         TEST(lost_ones_are_counted),
         TEST(the_earliest_first),
-        TEST(what_came_too_early_waits),
+        TEST(what_came_between_the_looks),
         TEST(room_is_made_on_the_way),
         TEST(more_of_a_process),
         TEST(without_rings),
