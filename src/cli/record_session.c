@@ -62,6 +62,13 @@ static void put_command(struct session *s)
     buffer_done(&text);
 }
 
+static void put_start(struct session *s)
+{
+    s->started_ns = clock_mono_ns();
+    sink_fact_number(&s->output.sink, "started_ns", s->started_ns);
+    sink_fact_number(&s->output.sink, "started_real_ns", clock_real_ns());
+}
+
 static void put_session(struct session *s)
 {
     static const char *const targets[] = {"launch", "attach", "machine"};
@@ -194,8 +201,10 @@ static int begin(struct session *s)
         launch_cancel(&s->launch);
         record_output_discard(&s->output);
     }
-    if (status == 0 && launched(s))
+    if (status == 0 && launched(s)) {
+        put_start(s); /* what beginning to follow took is not the job's */
         status = start_job(s);
+    }
     if (status != 0)
         return status;
     s->recording = true;

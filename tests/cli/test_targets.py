@@ -59,7 +59,9 @@ def test_machine(tmp_path):
     assert len(rows) >= 2
     kib = int(open("/proc/meminfo").readline().split()[1])
     assert all(row["memory_total"] == kib * 1024 for row in rows)
-    assert export(path, "processes") == []
+    # Births are recorded where the mechanism sees all of them; nobody is sampled.
+    assert all("forked" in p["flags"] for p in export(path, "processes"))
+    assert export(path) == []
 
 
 @pytest.mark.parametrize("arguments", [
