@@ -15,6 +15,7 @@ const struct follow_mechanism *const follow_mechanisms[] = {
     &follow_connector,
     &follow_perf,
     &follow_poll,
+    &follow_ptrace,
     NULL};
 
 const struct follow_mechanism *follow_mechanism_find(const char *name)

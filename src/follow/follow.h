@@ -129,6 +129,7 @@ extern const struct follow_mechanism follow_connector_taskstats;
 extern const struct follow_mechanism follow_connector;
 extern const struct follow_mechanism follow_perf;
 extern const struct follow_mechanism follow_poll;
+extern const struct follow_mechanism follow_ptrace;
 
 /* All mechanisms of this build, best first; NULL-terminated. */
 extern const struct follow_mechanism *const follow_mechanisms[];

@@ -22,22 +22,28 @@ struct trial {
 
 /* ---- the children ---- */
 
-/* Waits at the gate, forks one that is there long enough to be polled, and waits for it. */
-_Noreturn static void be_child(int gate_fd)
+/*
+ * Waits at the gate, forks one, and waits for it. Where no ends are told that one is there until the
+ * gate is closed: on a busy machine it takes long until it is looked for.
+ */
+_Noreturn static void be_child(int gate_fd, bool ends)
 {
     char byte;
     if (read(gate_fd, &byte, 1) != 1)
         _exit(1);
     pid_t pid = fork();
     if (pid == 0) {
-        poll(NULL, 0, 20);
+        if (ends)
+            poll(NULL, 0, 20);
+        else
+            (void)!read(gate_fd, &byte, 1);
         _exit(STATUS_TO_SEE);
     }
     waitpid(pid, NULL, 0);
     _exit(0);
 }
 
-static int start_child(struct trial *t, int *ret_gate_fd)
+static int start_child(struct trial *t, bool ends, int *ret_gate_fd)
 {
     int gate[2];
     if (pipe(gate) != 0)
@@ -45,7 +51,7 @@ static int start_child(struct trial *t, int *ret_gate_fd)
     t->child = fork();
     if (t->child == 0) {
         close(gate[1]);
-        be_child(gate[0]);
+        be_child(gate[0], ends);
     }
     int r = t->child < 0 ? -errno : 0;
     close(gate[0]);
@@ -98,13 +104,22 @@ static bool all_seen(const struct follow_mechanism *m, const struct trial *t)
            (t->accounted || (m->tells & FOLLOW_TELLS_ACCOUNTS) == 0);
 }
 
+/* One that is traced is found in its stops too: those are the tracer's to take, not ours. */
+static bool reap(pid_t child)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) == 0 &&
+           info.si_pid == child && info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED &&
+           waitpid(child, NULL, WNOHANG | __WNOTHREAD) == child;
+}
+
 static void watch(const struct follow_mechanism *m, struct follow *follow, struct trial *t)
 {
     uint64_t until_ns = clock_mono_ns() + PATIENCE_NS;
     bool reaped = false;
     while (clock_mono_ns() < until_ns && !all_seen(m, t)) {
         m->poll(follow, clock_mono_ns());
-        reaped = reaped || waitpid(t->child, NULL, WNOHANG) == t->child;
+        reaped = reaped || reap(t->child);
         if (reaped)
             t->child = 0;
         if (t->ended && m->settle != NULL)
@@ -136,7 +151,8 @@ int follow_try(const struct follow_mechanism *m, const struct source_root *root,
                                .ended = on_ended,
                                .account = on_account};
     struct follow *follow;
-    int gate_fd = -1, r = start_child(&trial, &gate_fd);
+    bool ends = (m->tells & FOLLOW_TELLS_ENDS) != 0;
+    int gate_fd = -1, r = start_child(&trial, ends, &gate_fd);
     if (r != 0)
         return follow_fail(ret_why, r, "cannot fork: %s", strerror(-r));
     struct follow_config config = {.root = root,

@@ -54,9 +54,11 @@ bool perf_lives_on(const struct follow *f, pid_t pid, uint64_t time_ns, int *ret
     uint64_t cpu_ns;
     if (cpu_clock_read(pid, &cpu_ns) != 0 || perf_read_stat(f, pid, &stat) != 0)
         return false;
+    /* Somebody else by now? Starts are known to a tick only, but new members are told of. */
     uint64_t ended_boot_ns = clock_boot_ns() - (clock_mono_ns() - time_ns);
-    if (stat.start_ticks * f->members.root.tick_ns > ended_boot_ns)
-        return false; /* somebody else by now */
+    if (stat.start_ticks * f->members.root.tick_ns > ended_boot_ns ||
+        perf_rings_hold_birth_of(&f->rings, pid))
+        return false;
     if (!is_ending(&stat))
         return true;
     *ret_status = stat.exit_code;

@@ -535,7 +535,7 @@ bool perf_rings_take(struct perf_rings *rings, struct perf_record *ret)
     return true;
 }
 
-bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid)
+static bool hold(const struct perf_rings *rings, pid_t pid, bool birth)
 {
     for (size_t i = 0; i < rings->count; i++) {
         struct perf_ring ahead = rings->ring[i]; /* reads on, and takes nothing */
@@ -544,10 +544,20 @@ bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid)
             continue;
         for (perf_ring_look(&ahead); (record = perf_ring_peek(&ahead)) != NULL;
              ahead.has_next = false)
-            if (record->pid == pid && record->kind != PERF_FORK)
+            if (record->pid == pid && birth == (record->kind == PERF_FORK && record->tid == pid))
                 return true;
     }
     return false;
+}
+
+bool perf_rings_hold_birth_of(const struct perf_rings *rings, pid_t pid)
+{
+    return hold(rings, pid, true);
+}
+
+bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid)
+{
+    return hold(rings, pid, false);
 }
 
 /* How many the kernel says it lost, in all. */

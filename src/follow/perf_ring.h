@@ -123,8 +123,9 @@ int perf_rings_explain(const struct perf_rings *rings, const struct source_root 
 void perf_rings_look(struct perf_rings *rings);
 bool perf_rings_take(struct perf_rings *rings, struct perf_record *ret);
 
-/* Whether a record of that process's exec or end has come since, and is still to be taken. */
-bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid);
+/* Whether there is a record of that process by now which is still to be taken. */
+bool perf_rings_hold_birth_of(const struct perf_rings *rings, pid_t pid);
+bool perf_rings_hold_more_of(const struct perf_rings *rings, pid_t pid); /* its exec or end */
 
 /*
  * Gives the memory back to the kernel, and says how many records of all it had no room for so far, at

@@ -398,7 +398,9 @@ static void more_of_a_process(void **state)
     put_task(0, PERF_RECORD_FORK, 10, 9, 10, 100);
     put_task(1, PERF_RECORD_EXIT, 11, 9, 11, 300);
     assert_false(perf_rings_hold_more_of(&rings, 10)); /* a birth is no news of it */
+    assert_true(perf_rings_hold_birth_of(&rings, 10));
     assert_true(perf_rings_hold_more_of(&rings, 11));
+    assert_false(perf_rings_hold_birth_of(&rings, 11));
     put_comm(0, PERF_RECORD_MISC_COMM_EXEC, 10, "again", 200);
     assert_true(perf_rings_hold_more_of(&rings, 10));
     assert_false(perf_rings_take(&rings, &r)); /* nothing was taken */
