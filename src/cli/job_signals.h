@@ -9,11 +9,11 @@
 #include <sys/types.h>
 
 /*
- * A descriptor from which signals are read: SIGCHLD, and of INT TERM HUP QUIT USR1 USR2 those that
- * were not ignored when tacho began (nohup stays nohup). They are blocked from now on. -errno on
- * failure.
+ * A descriptor from which signals are read: SIGCHLD, and of INT TERM HUP QUIT USR1 USR2, and with
+ * `stops` TSTP TTIN TTOU, those that were not ignored when tacho began (nohup stays nohup). They are
+ * blocked from now on. -errno on failure.
  */
-int job_signals_open(void);
+int job_signals_open(bool stops);
 
 struct job_signal {
     int number;
@@ -23,6 +23,15 @@ struct job_signal {
 
 /* 1 with the next signal, 0 when there is none now. */
 int job_signals_next(int fd, struct job_signal *ret);
+
+/* Those of the terminal that stop a job. */
+bool job_signal_stops(int number);
+
+/* Lets the terminal stop tacho (`stops`), or leaves that to who reads the descriptor. */
+void job_signals_let_stop(bool stops);
+
+/* Stops tacho until it is continued, as this signal does. */
+void job_signals_stop(int number);
 
 /* Signals that ask tacho to end, where there is no job to pass them to. */
 bool job_signal_ends(int number);

@@ -19,6 +19,8 @@
 #include "record/session_facts.h"
 #include "sample/sampler.h"
 
+#define STOP_PATIENCE_MS 100    /* for a traced job to stop by what stops us */
+#define HIDDEN_MS 1             /* a child in a stop of the tracer's hides others from waitid */
 #define DESCRIPTORS_RESERVED 64 /* for all but the kept files of processes */
 
 struct session {
@@ -33,6 +35,8 @@ struct session {
     uint64_t started_ns, due_ns; /* when the next tick should come */
     bool recording;              /* false once the recording is closed and only the job goes on */
     bool root_ended, childless, asked_to_end;
+    bool traced;       /* the mechanism traces: see follow.h */
+    bool hidden;       /* a child may have ended that waitid does not show yet */
     int root_status;   /* as waitpid(2) */
     uint64_t ended_ns; /* of what was waited for */
     const char *end_reason;
@@ -166,7 +170,11 @@ static void flush(struct session *s)
 /* The job runs from here on. An exit status when it could not be started. */
 static int start_job(struct session *s)
 {
+    if (s->traced)
+        job_signals_let_stop(true); /* a command stopped now would have us wait for ever */
     int error = launch_go(&s->launch);
+    if (s->traced)
+        job_signals_let_stop(false);
     if (error == 0)
         return 0;
     cli_failed("cannot run %s: %s", s->options->command[0],
@@ -182,7 +190,8 @@ static int begin(struct session *s)
         return status;
     if (source_root_open(&s->root, "/") != 0)
         return cli_failed("cannot open /proc: is it mounted?");
-    s->signal_fd = job_signals_open();
+    s->traced = launched(s) && s->options->follow != NULL && s->options->follow->stopped_by != NULL;
+    s->signal_fd = job_signals_open(s->traced);
     if (s->signal_fd < 0)
         return cli_failed("cannot take signals: %s", strerror(-s->signal_fd));
     host_facts_read(&s->root, &s->facts);
@@ -221,7 +230,7 @@ static void reap(struct session *s, pid_t pid)
     int status;
     if (s->recording)
         sampler_before_reap(s->sampler, pid);
-    if (wait4(pid, &status, WNOHANG, &usage) != pid)
+    if (wait4(pid, &status, WNOHANG | __WNOTHREAD, &usage) != pid)
         return;
     if (s->recording)
         sampler_reaped(s->sampler, pid, status, &usage);
@@ -234,38 +243,74 @@ static void reap(struct session *s, pid_t pid)
         s->ended_ns = clock_mono_ns();
 }
 
+/* The signal that has stopped the job since the last call, 0 none. */
+static int job_stopped_by(struct session *s)
+{
+    siginfo_t info = {0};
+    int by = s->recording ? sampler_stopped_by(s->sampler) : -1;
+    if (by < 0 && waitid(P_PID, (id_t)s->launch.pid, &info, WSTOPPED | WNOHANG) == 0 &&
+        info.si_pid != 0)
+        by = info.si_status;
+    return by < 0 ? 0 : by;
+}
+
+static bool job_stands_still(const struct session *s)
+{
+    struct process_files files = process_files_unkept(s->launch.pid);
+    struct proc_stat stat;
+    return proc_stat_read(&s->root, &files, &stat) == 0 &&
+           stat.value[STAT_STATE] == (s->traced && s->recording ? 't' : 'T');
+}
+
 /*
  * A job that the terminal stopped stops us with it, so that the shell sees its job stopped. Where
  * the whole group got the signal we were stopped already and the job goes on by now.
  */
 static void stop_with_job(struct session *s)
 {
-    siginfo_t info = {0};
-    if (s->root_ended || waitid(P_PID, (id_t)s->launch.pid, &info, WSTOPPED | WNOHANG) != 0 ||
-        info.si_pid == 0)
+    int by = s->root_ended ? 0 : job_stopped_by(s);
+    if (!job_signal_stops(by) || !job_stands_still(s))
         return;
-    int by = info.si_status;
-    struct process_files files;
-    struct proc_stat stat;
-    if ((by != SIGTSTP && by != SIGTTIN && by != SIGTTOU) ||
-        process_files_open(&s->root, s->launch.pid, false, &files) != 0)
-        return;
-    if (proc_stat_read(&s->root, &files, &stat) == 0 && stat.value[STAT_STATE] == 'T') {
-        flush(s);
-        kill(getpid(), by);
-    }
-    process_files_close(&files);
+    flush(s);
+    job_signals_stop(by);
+    if (s->traced)
+        job_stopped_by(s); /* what was told of it before is over */
 }
 
+/* A traced job stops only as long as we run: it is given a little time to. */
+static void stop_after_job(struct session *s, int by)
+{
+    int follow_fd = s->recording ? sampler_follow_fd(s->sampler) : -1;
+    for (int i = 0; i < STOP_PATIENCE_MS && s->recording && !s->root_ended; i++) {
+        if (job_stopped_by(s) != 0)
+            break;
+        poll(&(struct pollfd){.fd = follow_fd, .events = POLLIN}, 1, 1);
+        sampler_hear(s->sampler, clock_mono_ns());
+    }
+    if (s->recording)
+        flush(s);
+    job_signals_stop(by);
+    job_stopped_by(s);
+}
+
+static bool has_ended(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
+           info->si_code == CLD_DUMPED;
+}
+
+/* A traced child in a stop is shown too, in front of others; that stop is for the tracer to take. */
 static void reap_all(struct session *s)
 {
+    s->hidden = false;
     for (;;) {
         siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WNOTHREAD) != 0) {
             s->childless = errno == ECHILD;
             return;
         }
-        if (info.si_pid == 0)
+        s->hidden = info.si_pid != 0 && !has_ended(&info);
+        if (info.si_pid == 0 || s->hidden)
             break;
         reap(s, info.si_pid);
     }
@@ -277,6 +322,10 @@ static void take_signal(struct session *s, const struct job_signal *signal)
     if (signal->number == SIGCHLD) {
         if (launched(s))
             reap_all(s);
+        return;
+    }
+    if (s->traced && job_signal_stops(signal->number)) {
+        stop_after_job(s, signal->number);
         return;
     }
     if (s->recording)
@@ -347,6 +396,8 @@ static bool duration_over(const struct session *s)
 static int patience(const struct session *s)
 {
     int young = s->recording ? sampler_patience_ms(s->sampler) : -1;
+    if (s->hidden)
+        return HIDDEN_MS;
     if (young >= 0 || !s->recording || s->options->duration_ns == 0)
         return young;
     uint64_t gone = clock_mono_ns() - s->started_ns;
@@ -363,10 +414,15 @@ static void wait_for_something(struct session *s)
                             {.fd = follow_fd, .events = POLLIN}};
     if (poll(fds, 3, patience(s)) < 0)
         return;
-    if ((fds[2].revents & POLLIN) != 0)
+    if ((fds[2].revents & POLLIN) != 0) {
         sampler_hear(s->sampler, clock_mono_ns());
+        if (s->traced)
+            stop_with_job(s);
+    }
     if (s->recording && sampler_patience_ms(s->sampler) >= 0)
         sampler_look_at_young(s->sampler, clock_mono_ns());
+    if (s->hidden)
+        reap_all(s);
     bool signalled = (fds[0].revents & POLLIN) != 0;
     for (struct job_signal signal; signalled && job_signals_next(s->signal_fd, &signal);)
         take_signal(s, &signal);

@@ -121,6 +121,11 @@ struct follow_mechanism {
     /* At the end: waits for accounts that are still to come, at most `for_ns`. NULL: none come. */
     void (*settle)(struct follow *follow, uint64_t for_ns);
     void (*receipt)(const struct follow *follow, struct follow_receipt *ret);
+    /*
+     * Of one that traces: the signal that the launched root was stopped by since the last call, 0 none.
+     * Its stops are the tracer's, wait(2) must not take them (tracer.h). NULL: it does not trace.
+     */
+    int (*stopped_by)(struct follow *follow);
     void (*close)(struct follow *follow);
 };
 

@@ -216,6 +216,11 @@ static int ptrace_poll(struct follow *f, uint64_t now_ns)
     return lost_more ? -ENOBUFS : 0;
 }
 
+static int ptrace_stopped_by(struct follow *f)
+{
+    return atomic_exchange(&f->stop_signal, 0);
+}
+
 static int ptrace_fd(const struct follow *f)
 {
     return f->wake_fd;
@@ -368,6 +373,7 @@ const struct follow_mechanism follow_ptrace = {
     .only_when_asked = true,
     .open = ptrace_open,
     .fd = ptrace_fd,
+    .stopped_by = ptrace_stopped_by,
     .poll = ptrace_poll,
     .receipt = ptrace_receipt,
     .close = ptrace_close,

@@ -101,6 +101,12 @@ int sampler_follow_fd(const struct sampler *s)
     return s->follow == NULL || s->mechanism->fd == NULL ? -1 : s->mechanism->fd(s->follow);
 }
 
+int sampler_stopped_by(struct sampler *s)
+{
+    bool traces = s->follow != NULL && s->mechanism->stopped_by != NULL;
+    return traces ? s->mechanism->stopped_by(s->follow) : -1;
+}
+
 void sampler_hear(struct sampler *s, uint64_t now_ns)
 {
     if (s->follow == NULL || s->mechanism->poll(s->follow, now_ns) == 0 || s->follow_failed)

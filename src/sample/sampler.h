@@ -57,6 +57,12 @@ int sampler_follow_fd(const struct sampler *sampler);
 int sampler_patience_ms(const struct sampler *sampler);
 void sampler_look_at_young(struct sampler *sampler, uint64_t now_ns);
 
+/*
+ * The signal that has stopped the launched root since the last call, 0 none; -1 where the mechanism does
+ * not trace, and waitid(2) tells.
+ */
+int sampler_stopped_by(struct sampler *sampler);
+
 /* Takes in what the mechanism has to tell. */
 void sampler_hear(struct sampler *sampler, uint64_t now_ns);
 
