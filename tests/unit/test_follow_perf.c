@@ -274,15 +274,29 @@ static void an_exec_upon_an_exec(void **state)
     assert_memory_equal(execs[1].argv, "cat\0-u\0-", 9);
 }
 
+static bool is_cat(const struct proc_stat *stat)
+{
+    return strcmp(stat->comm, "cat") == 0;
+}
+
+static bool is_zombie(const struct proc_stat *stat)
+{
+    return stat->value[STAT_STATE] == 'Z';
+}
+
+static void await_stat(pid_t pid, bool (*wanted)(const struct proc_stat *stat))
+{
+    struct process_files files = process_files_unkept(pid);
+    struct proc_stat stat = {0};
+    uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
+    while (proc_stat_read(&root, &files, &stat) == 0 && !wanted(&stat))
+        assert_true(clock_mono_ns() < until);
+}
+
 static void an_exec_heard_of_late(void **state)
 {
     script_launch(run_env);
-    pid_t pid = script->root;
-    struct process_files files = process_files_unkept(pid);
-    uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
-    struct proc_stat stat = {0};
-    while (proc_stat_read(&root, &files, &stat) == 0 && strcmp(stat.comm, "cat") != 0)
-        assert_true(clock_mono_ns() < until);
+    await_stat(script->root, is_cat);
     usleep(1000);
     POLL_UNTIL(exec_count == 2);
     assert_string_equal(execs[0].comm, "env");
@@ -294,11 +308,7 @@ static void an_exec_heard_of_late(void **state)
 static void an_exec_at_the_end(void **state)
 {
     script_launch(run_cat);
-    struct process_files files = process_files_unkept(script->root);
-    struct proc_stat stat = {0};
-    uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
-    while (proc_stat_read(&root, &files, &stat) == 0 && strcmp(stat.comm, "cat") != 0)
-        assert_true(clock_mono_ns() < until);
+    await_stat(script->root, is_cat);
     follow_perf.settle(follow, 0);
     assert_int_equal(execs_of(script->root), 1);
     assert_true(execs[0].argv_bytes == 0 || execs[0].argv_bytes == 9);
@@ -350,17 +360,6 @@ static void end_first_thread(void)
     syscall(SYS_exit, 0);
 }
 
-static void await_first_threads_end(pid_t pid)
-{
-    struct process_files files = process_files_unkept(pid);
-    struct proc_stat stat = {0};
-    uint64_t until = clock_mono_ns() + PATIENCE_S * NS_PER_S;
-    while (proc_stat_read(&root, &files, &stat) == 0 && stat.value[STAT_STATE] != 'Z') {
-        assert_true(clock_mono_ns() < until);
-        usleep(200);
-    }
-}
-
 /* From when the first thread has ended and another one lives. */
 static void assert_first_thread_is_not_all(void)
 {
@@ -384,7 +383,7 @@ static void a_first_thread_that_ends_first(void **state)
 {
     script_launch(end_first_thread);
     script_await();
-    await_first_threads_end(script->root);
+    await_stat(script->root, is_zombie);
     poll_follow();
     assert_first_thread_is_not_all();
 }
@@ -394,7 +393,7 @@ static void a_first_thread_that_has_ended_before(void **state)
     script_fork(end_first_thread);
     script_go();
     script_await();
-    await_first_threads_end(script->root);
+    await_stat(script->root, is_zombie);
     attach_perf(script->root);
     assert_first_thread_is_not_all();
 }
