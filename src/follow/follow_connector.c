@@ -48,6 +48,7 @@ struct follow {
     uint64_t unplaced;       /* births for which there was no memory */
     uint64_t dropped;        /* events, as the socket tells */
     uint64_t dropped_before; /* by sockets before this one */
+    bool dropping;           /* the kernel goes on until all that waits was taken */
     uint64_t unheard;        /* pids given out while we were deaf */
     uint64_t answered;       /* of what was lost, that after which all processes were looked at */
     uint64_t resyncs, found; /* births found then */
@@ -242,11 +243,11 @@ static void take_events(struct follow *f, struct span datagram)
             take_event(f, &e);
 }
 
-/* That something was dropped is told by an error in place of a message. */
-static void note_dropped(struct follow *f)
+/* That something was dropped is told by an error in place of a message, once. */
+static void count_dropped(struct follow *f, uint64_t least)
 {
     uint64_t told = f->dropped_before + netlink_dropped(&f->events);
-    f->dropped = told > f->dropped ? told : f->dropped + 1;
+    f->dropped = told > least ? told : least;
 }
 
 static int drain_events(struct follow *f)
@@ -255,12 +256,17 @@ static int drain_events(struct follow *f)
     for (int taken = 0; n == NETLINK_BATCH && taken < EVENTS_MAX; taken += n) {
         n = netlink_receive(&f->events);
         if (n == -ENOBUFS) {
-            note_dropped(f);
+            count_dropped(f, f->dropped + 1);
+            f->dropping = true;
             n = NETLINK_BATCH;
             continue;
         }
         for (int i = 0; i < n; i++)
             take_events(f, netlink_datagram(&f->events, i));
+    }
+    if (f->dropping) {
+        f->dropping = n == NETLINK_BATCH;
+        count_dropped(f, f->dropped);
     }
     return n < 0 ? n : 0;
 }

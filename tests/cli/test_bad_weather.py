@@ -41,9 +41,10 @@ def test_job_killed(tmp_path):
 
 def test_terminated_with_all_but_a_tick(tmp_path):
     path = tmp_path / "run.tacho"
+    runs = tmp_path / "runs"
     recorder = subprocess.Popen([TACHO, "record", "-o", path, "--", "sh", "-c",
-                                 "trap '' TERM; sleep 20"], start_new_session=True)
-    wait_until(path.exists)
+                                 "trap '' TERM; : > $0; sleep 20", runs], start_new_session=True)
+    wait_until(runs.exists)
     time.sleep(0.75)
     recorder.terminate()
     time.sleep(0.1)

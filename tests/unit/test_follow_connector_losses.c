@@ -39,6 +39,19 @@ static void make_wide(int fd)
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
 }
 
+/* Once dropping, the kernel goes on until all was read; others' events come all the time. */
+static void look_until_none_are_dropped(void)
+{
+    uint64_t lost;
+    int looks = 0;
+    do {
+        lost = receipt_now().lost_events;
+        look();
+        look(); /* what came while all were looked at */
+        assert_true(++looks < 50);
+    } while (receipt_now().lost_events != lost);
+}
+
 /*
  * The first events have room, the others are dropped: births of those who live and who do not, and
  * ends. Whoever lives is found.
@@ -62,8 +75,7 @@ static void what_is_dropped_is_looked_for(void **state)
     await_end(killed);
     list[n - 1] = 0;
     each_socket(NETLINK_CONNECTOR, make_wide);
-    look();
-    look(); /* what came while all were looked at */
+    look_until_none_are_dropped();
     for (int i = 0; i < n - 1; i++)
         assert_int_equal(count_of(BIRTH, list[i]), 1);
     assert_int_equal(count_of(END, gone), 1);
@@ -75,7 +87,7 @@ static void what_is_dropped_is_looked_for(void **state)
     assert_true(receipt.missed >= unseen);
     assert_true(receipt.missed < receipt.lost_events);
     assert_true(receipt.missed_is_bound == (receipt.missed > 0));
-    assert_in_range(receipt.resyncs, 1, 2);
+    assert_true(receipt.resyncs >= 1);
     /* And on it goes. */
     act(3, ACT_FORK, 4);
     act(4, ACT_FORK, 5);
