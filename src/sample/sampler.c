@@ -326,8 +326,27 @@ int sampler_patience_ms(const struct sampler *s)
     return s->young.count > 0 ? YOUNG_LOOK_MS : -1;
 }
 
+/* Where nobody tells execs: one that was seen just before its exec need not live to see a tick. */
+static void look_over(struct sampler *s, uint64_t now_ns)
+{
+    const struct young *young;
+    while ((young = young_to_look_over(&s->young, now_ns)) != NULL) {
+        struct process *p = sampler_process(s, young->pid);
+        struct process_files files = process_files_unkept(young->pid);
+        struct proc_stat stat;
+        if (p != NULL && p->entity == young->entity &&
+            proc_stat_read(&s->root, &files, &stat) == 0 &&
+            (p->start_ticks == 0 || p->start_ticks == stat.start_ticks)) {
+            s->now_ns = now_ns;
+            sampler_check_exec(s, p, &stat);
+        }
+    }
+}
+
 void sampler_look_at_young(struct sampler *s, uint64_t now_ns)
 {
+    if ((s->tells & FOLLOW_TELLS_EXECS) == 0)
+        look_over(s, now_ns);
     pid_t gone[YOUNG_MAX];
     size_t n = young_look(&s->young, now_ns, gone);
     if (n > 0 && (s->tells & FOLLOW_TELLS_ENDS) != 0)

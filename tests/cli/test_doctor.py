@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import LOCKED, TACHO, run
+from support import LOCKED, LOCKED_DOWN, TACHO, run
 
 MECHANISMS = {"bpf", "connector+taskstats", "connector", "perf", "poll", "ptrace"}
 
@@ -81,7 +81,7 @@ def test_another_user_is_told_what_is_missing(here):
 def test_a_locked_container_leaves_polling(here):
     if not Path(LOCKED).exists():
         pytest.skip("no launcher that forbids what following needs")
-    follow = by_name(doctor(LOCKED)["follow"])
+    follow = by_name(doctor(*LOCKED_DOWN)["follow"])
     for name, finding in follow.items():
         if name in ("poll", "ptrace"):
             continue

@@ -360,7 +360,7 @@ static void *burn_and_fork(void *arg)
     burn(20 * NS_PER_MS);
     if (fork() == 0)
         _exit(3);
-    exit(5);
+    _exit(5);
     return arg;
 }
 
