@@ -12,6 +12,14 @@
 #define EVENT_ARGV_CAP 4096  /* a power of two: of the command line in one event */
 #define EVENT_ARGV_PARTS 512 /* so that 2 MiB of it are taken: what the kernel itself allows */
 
+/* What the kernel's side keeps of each process that belongs. */
+struct member {
+    unsigned pid, id; /* id: 0 until it has ended */
+    unsigned long long
+        peak_before; /* pages: of the programs this process was before its last exec */
+    unsigned long long peak_rss_bytes; /* once it has ended; 0 unknown */
+};
+
 enum event_type {
     EVENT_BIRTH = 1,
     EVENT_EXEC = 2,   /* with the first part of the command line */

@@ -25,8 +25,12 @@ const char terms[] SEC("license") = "Dual MIT/GPL";
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
-#define TASKS_MAX (1 << 20)
+#define EEXIST 17
+#define MEMBERS_LEAST 4096 /* the loader chooses how many there may be */
+#define SEEDS_MAX (1 << 20)
 #define WAKE_BYTES (1 << 20) /* of events that wait: then the recorder is woken before its tick */
+#define WAKE_STEP (64 << 10) /* and again after so many more, at the first event or two of them */
+#define WAKE_WINDOW 256
 
 /* Set before the programs are attached. */
 unsigned recorder_level = 0;     /* depth of the recorder's pid namespace */
@@ -37,40 +41,34 @@ bool everybody = 0; /* the whole machine belongs */
 /* Counted for the receipt. */
 unsigned long long births = 0;
 unsigned long long lost_births = 0, lost_execs = 0, lost_exits = 0, lost_accounts = 0;
-unsigned long long lost_members = 0; /* for which the kernel had no memory */
+unsigned long long lost_members = 0; /* for which there was no room */
 unsigned ends = 0;
+unsigned seeded = 0; /* how many seeds there are: mostly none, and nobody need look */
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 4 << 20);
 } ring SEC(".maps");
 
-struct member {
-    __u64 peak_before; /* pages: of the programs this process was before its last exec */
-};
-
-/* By pid, in the recorder's namespace. */
+/*
+ * Those that belong, until they are freed; by their signal_struct, which is theirs from birth to the
+ * end, whichever of its threads execs. Allocated beforehand: that halves the cost of an entry.
+ */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, TASKS_MAX);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, __u32);
+    __uint(max_entries, MEMBERS_LEAST);
+    __type(key, __u64);
     __type(value, struct member);
 } members SEC(".maps");
 
-/* Those that have ended and are not yet freed: by the task of the main thread. */
-struct ending {
-    __u32 pid, id;
-    __u64 peak_rss_bytes;
-};
-
+/* Pids of those that the recorder says belong: each becomes a member when it is met first. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, TASKS_MAX);
+    __uint(max_entries, SEEDS_MAX);
     __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, __u64);
-    __type(value, struct ending);
-} endings SEC(".maps");
+    __type(key, __u32);
+    __type(value, __u32);
+} seeds SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -83,47 +81,92 @@ struct {
 
 /* ---- pids ---- */
 
+static const struct upid *upid_of(const struct pid *pid, __u32 level)
+{
+    return (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
+           (level & 31) * bpf_core_type_size(struct upid);
+}
+
 /* The number of a pid in the recorder's namespace, 0 where it has none there. */
 static __u32 number_of(const struct pid *pid)
 {
-    if (pid == NULL || BPF_CORE_READ(pid, level) < recorder_level)
+    if (pid == NULL || pid->level < recorder_level)
         return 0;
-    const struct upid *at = (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
-                            (recorder_level & 31) * bpf_core_type_size(struct upid);
-    if (recorder_level > 0 && BPF_CORE_READ(at, ns, ns.inum) != recorder_namespace)
-        return 0;
-    return (__u32)BPF_CORE_READ(at, nr);
+    if (recorder_level == 0)
+        return (__u32)pid->numbers[0].nr;
+    const struct upid *at = upid_of(pid, recorder_level);
+    return BPF_CORE_READ(at, ns, ns.inum) == recorder_namespace ? (__u32)BPF_CORE_READ(at, nr) : 0;
 }
 
 static __u32 process_of(const struct task_struct *task)
 {
-    if (recorder_level == 0)
-        return (__u32)BPF_CORE_READ(task, tgid);
-    return number_of(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+    return recorder_level == 0 ? (__u32)task->tgid : number_of(task->signal->pids[PIDTYPE_TGID]);
 }
 
 static __u32 inner_pid_of(const struct task_struct *task)
 {
-    const struct pid *pid = BPF_CORE_READ(task, thread_pid);
-    const struct upid *at = (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
-                            (BPF_CORE_READ(pid, level) & 31) * bpf_core_type_size(struct upid);
-    return (__u32)BPF_CORE_READ(at, nr);
+    const struct pid *pid = task->thread_pid;
+    if (pid == NULL)
+        return 0;
+    return pid->level == 0 ? (__u32)pid->numbers[0].nr
+                           : (__u32)BPF_CORE_READ(upid_of(pid, pid->level), nr);
 }
 
-static bool belongs(__u32 pid)
+static void copy_comm(char ret[EVENT_COMM_CAP], const struct task_struct *task)
 {
-    if (pid == 0 || pid == recorder_pid)
+    __builtin_memcpy(ret, task->comm, EVENT_COMM_CAP);
+    ret[EVENT_COMM_CAP - 1] = '\0';
+}
+
+/* ---- who belongs ---- */
+
+static void add_member(__u64 key, __u32 pid)
+{
+    struct member member = {.pid = pid};
+    long r = bpf_map_update_elem(&members, &key, &member, BPF_NOEXIST);
+    /* A process that was freed without our being told (seen with Linux 6.18) left its place taken. */
+    if (r == -EEXIST) {
+        COUNT(lost_accounts);
+        r = bpf_map_update_elem(&members, &key, &member, BPF_ANY);
+    }
+    if (r != 0)
+        COUNT(lost_members);
+}
+
+/* Also that of one whom its parent's fork has made a member already. */
+static bool take_seed(__u32 pid)
+{
+    if (seeded == 0 || bpf_map_delete_elem(&seeds, &pid) != 0)
         return 0;
-    return everybody || bpf_map_lookup_elem(&members, &pid) != NULL;
+    __sync_fetch_and_sub(&seeded, 1);
+    return 1;
+}
+
+/* NULL for a stranger. What has ended neither forks nor execs: then its entry is an old one. */
+static struct member *member_of(const struct task_struct *task)
+{
+    __u64 key = (__u64)task->signal;
+    struct member *member = bpf_map_lookup_elem(&members, &key);
+    if (member != NULL && member->id == 0)
+        return member;
+    __u32 pid = seeded > 0 || everybody ? process_of(task) : 0;
+    if (pid == 0 || pid == recorder_pid || !(take_seed(pid) || everybody))
+        return NULL;
+    add_member(key, pid);
+    return bpf_map_lookup_elem(&members, &key);
 }
 
 /* ---- the ring ---- */
 
-/* The recorder drains the ring at its ticks; it is woken before only when much lies there. */
+/*
+ * The recorder drains the ring at its ticks; it is woken before only when much lies there, and then
+ * not by each event: waking one that does not come (stopped, or busy) would cost the job most.
+ */
 static __u64 wake_flags(void)
 {
-    return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= WAKE_BYTES ? BPF_RB_FORCE_WAKEUP
-                                                                     : BPF_RB_NO_WAKEUP;
+    __u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+    return waiting >= WAKE_BYTES && waiting % WAKE_STEP < WAKE_WINDOW ? BPF_RB_FORCE_WAKEUP
+                                                                      : BPF_RB_NO_WAKEUP;
 }
 
 static void begin(struct event *event, unsigned short type, __u32 pid)
@@ -139,29 +182,27 @@ static void begin(struct event *event, unsigned short type, __u32 pid)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-    if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid) || !belongs(process_of(parent)))
+    if (child->pid != child->tgid || member_of(parent) == NULL)
         return 0;
     __u32 pid = process_of(child);
-    struct member member = {};
     if (pid == 0)
         return 0;
     COUNT(births);
-    if (bpf_map_update_elem(&members, &pid, &member, BPF_ANY) != 0)
-        COUNT(lost_members);
+    add_member((__u64)child->signal, pid);
     struct event_birth *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_births);
         return 0;
     }
     begin(&event->event, EVENT_BIRTH, pid);
-    event->parent_pid = process_of(BPF_CORE_READ(child, real_parent));
-    event->process_group = number_of(BPF_CORE_READ(child, signal, pids[PIDTYPE_PGID]));
-    event->session = number_of(BPF_CORE_READ(child, signal, pids[PIDTYPE_SID]));
+    event->parent_pid = process_of(child->real_parent);
+    event->process_group = number_of(child->signal->pids[PIDTYPE_PGID]);
+    event->session = number_of(child->signal->pids[PIDTYPE_SID]);
     event->inner_pid = inner_pid_of(child);
-    event->uid = BPF_CORE_READ(child, real_cred, uid.val);
+    event->uid = child->real_cred->uid.val;
     event->unused = 0;
-    event->start_boot_ns = BPF_CORE_READ(child, start_boottime);
-    BPF_CORE_READ_STR_INTO(&event->comm, child, comm);
+    event->start_boot_ns = child->start_boottime;
+    copy_comm(event->comm, child);
     bpf_ringbuf_submit(event, wake_flags());
     return 0;
 }
@@ -201,22 +242,21 @@ static void put_long_argv(struct event_exec *exec, __u32 pid, unsigned long from
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-    __u32 pid = process_of(task), zero = 0;
-    if (!belongs(pid))
-        return 0;
-    struct member *member = bpf_map_lookup_elem(&members, &pid);
-    if (member != NULL)
-        member->peak_before = BPF_CORE_READ(task, signal, maxrss);
+    __u32 zero = 0;
+    struct member *member = member_of(task);
     struct event_exec *event = bpf_map_lookup_elem(&scratch, &zero);
-    if (event == NULL)
+    if (member == NULL || event == NULL)
         return 0;
+    __u32 pid = member->pid;
+    member->peak_before = task->signal->maxrss;
     begin(&event->event, EVENT_EXEC, pid);
-    BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
-    unsigned long from = BPF_CORE_READ(task, mm, arg_start);
-    unsigned long to = BPF_CORE_READ(task, mm, arg_end);
+    copy_comm(event->comm, task);
+    const struct mm_struct *mm = task->mm;
+    unsigned long from = mm != NULL ? mm->arg_start : 0;
+    unsigned long to = mm != NULL ? mm->arg_end : 0;
     __u32 bytes = to > from ? (__u32)(to - from) : 0;
     event->argv_bytes = bytes;
-    long exe = bpf_probe_read_kernel_str(event->bytes, EVENT_EXE_CAP, BPF_CORE_READ(bprm, interp));
+    long exe = bpf_probe_read_kernel_str(event->bytes, EVENT_EXE_CAP, bprm->interp);
     __u32 at = exe > 0 && exe <= EVENT_EXE_CAP ? (__u32)exe - 1 : 0; /* the NUL is written over */
     at &= EVENT_EXE_CAP - 1;
     event->exe_bytes = at;
@@ -243,16 +283,15 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
  */
 static __u64 peak_rss_bytes(const struct task_struct *task, __u64 before)
 {
-    __u64 peak = BPF_CORE_READ(task, signal, maxrss);
+    __u64 peak = task->signal->maxrss;
     if (before == 0 || peak > before)
         return peak * PAGE_BYTES;
-    const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+    const struct mm_struct *mm = task->mm;
     if (mm == NULL)
         return 0;
-    peak = BPF_CORE_READ(mm, hiwater_rss);
+    peak = mm->hiwater_rss;
     if (bpf_core_field_exists(mm->rss_stat[0].count)) {
-        __s64 now = BPF_CORE_READ(mm, rss_stat[0].count) + BPF_CORE_READ(mm, rss_stat[1].count) +
-                    BPF_CORE_READ(mm, rss_stat[3].count);
+        __s64 now = mm->rss_stat[0].count + mm->rss_stat[1].count + mm->rss_stat[3].count;
         if (now > (__s64)peak)
             peak = (__u64)now;
     }
@@ -262,45 +301,36 @@ static __u64 peak_rss_bytes(const struct task_struct *task, __u64 before)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-    const struct signal_struct *signal = BPF_CORE_READ(task, signal);
-    if (BPF_CORE_READ(signal, live.counter) != 0)
+    const struct signal_struct *signal = task->signal;
+    if (signal->live.counter != 0)
         return 0;
-    __u32 pid = process_of(task);
-    if (!belongs(pid))
+    struct member *member = member_of(task);
+    if (member == NULL)
         return 0;
-    struct member *member = bpf_map_lookup_elem(&members, &pid);
-    __u64 before = member != NULL ? member->peak_before : 0;
-    /* Of two threads that end at once both come here: only one takes it out. */
-    if (bpf_map_delete_elem(&members, &pid) != 0 && !everybody)
+    const struct task_struct *leader = task->group_leader;
+    __u32 pid = member->pid, id = COUNT(ends) + 1;
+    id += id == 0; /* after four thousand million */
+    take_seed(pid);
+    /* Of two threads that end at once both come here. */
+    if (__sync_val_compare_and_swap(&member->id, 0, id) != 0)
         return 0;
-    const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-    __u64 key = (__u64)leader;
-    struct ending ending = {.pid = pid, .peak_rss_bytes = peak_rss_bytes(task, before)};
-    ending.id = COUNT(ends) + 1;
-    ending.id += ending.id == 0; /* after four thousand million */
-    /* A task that was freed without our being called (seen with Linux 6.18) left its place taken. */
-    if (bpf_map_lookup_elem(&endings, &key) != NULL ||
-        bpf_map_update_elem(&endings, &key, &ending, BPF_ANY) != 0) {
-        COUNT(lost_accounts);
-        bpf_map_update_elem(&endings, &key, &ending, BPF_ANY);
-    }
+    __u64 peak = peak_rss_bytes(task, member->peak_before);
+    member->peak_rss_bytes = peak;
     struct event_exit *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_exits);
         return 0;
     }
     begin(&event->event, EVENT_EXIT, pid);
-    event->id = ending.id;
+    event->id = id;
     event->unused = 0;
-    event->start_boot_ns = BPF_CORE_READ(leader, start_boottime);
-    event->cpu_ns =
-        BPF_CORE_READ(signal, sum_sched_runtime) + BPF_CORE_READ(task, se.sum_exec_runtime);
-    event->peak_rss_bytes = ending.peak_rss_bytes;
-    event->parent_pid = process_of(BPF_CORE_READ(leader, real_parent));
-    bool by_group = (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT) != 0;
-    event->status =
-        by_group ? BPF_CORE_READ(signal, group_exit_code) : BPF_CORE_READ(leader, exit_code);
-    BPF_CORE_READ_STR_INTO(&event->comm, leader, comm);
+    event->start_boot_ns = leader->start_boottime;
+    event->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
+    event->peak_rss_bytes = peak;
+    event->parent_pid = process_of(leader->real_parent);
+    bool by_group = (signal->flags & SIGNAL_GROUP_EXIT) != 0;
+    event->status = by_group ? signal->group_exit_code : leader->exit_code;
+    copy_comm(event->comm, leader);
     bpf_ringbuf_submit(event, wake_flags());
     return 0;
 }
@@ -308,38 +338,40 @@ int BPF_PROG(on_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *task)
 {
-    __u64 key = (__u64)task;
-    struct ending *ending = bpf_map_lookup_elem(&endings, &key);
-    if (ending == NULL)
+    const struct signal_struct *signal = task->signal;
+    __u64 key = (__u64)signal;
+    if (task->pid != task->tgid) /* a thread, or the main thread before another one's exec */
         return 0;
-    const struct signal_struct *signal = BPF_CORE_READ(task, signal);
+    struct member *member = bpf_map_lookup_elem(&members, &key);
+    if (member == NULL)
+        return 0;
     struct event_account *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_accounts);
-        bpf_map_delete_elem(&endings, &key);
+        bpf_map_delete_elem(&members, &key);
         return 0;
     }
-    begin(&event->event, EVENT_ACCOUNT, ending->pid);
-    event->id = ending->id;
+    begin(&event->event, EVENT_ACCOUNT, member->pid);
+    event->id = member->id;
     event->unused = 0;
-    event->cpu_ns = BPF_CORE_READ(signal, sum_sched_runtime);
-    event->user_ns = BPF_CORE_READ(signal, utime);
-    event->system_ns = BPF_CORE_READ(signal, stime);
-    event->children_user_ns = BPF_CORE_READ(signal, cutime);
-    event->children_system_ns = BPF_CORE_READ(signal, cstime);
-    event->peak_rss_bytes = ending->peak_rss_bytes;
-    event->minor_faults = BPF_CORE_READ(signal, min_flt);
-    event->major_faults = BPF_CORE_READ(signal, maj_flt);
-    event->voluntary_switches = BPF_CORE_READ(signal, nvcsw);
-    event->involuntary_switches = BPF_CORE_READ(signal, nivcsw);
-    event->read_chars = BPF_CORE_READ(signal, ioac.rchar);
-    event->write_chars = BPF_CORE_READ(signal, ioac.wchar);
-    event->read_count = BPF_CORE_READ(signal, ioac.syscr);
-    event->write_count = BPF_CORE_READ(signal, ioac.syscw);
-    event->read_bytes = BPF_CORE_READ(signal, ioac.read_bytes);
-    event->write_bytes = BPF_CORE_READ(signal, ioac.write_bytes);
+    event->cpu_ns = signal->sum_sched_runtime;
+    event->user_ns = signal->utime;
+    event->system_ns = signal->stime;
+    event->children_user_ns = signal->cutime;
+    event->children_system_ns = signal->cstime;
+    event->peak_rss_bytes = member->peak_rss_bytes;
+    event->minor_faults = signal->min_flt;
+    event->major_faults = signal->maj_flt;
+    event->voluntary_switches = signal->nvcsw;
+    event->involuntary_switches = signal->nivcsw;
+    event->read_chars = signal->ioac.rchar;
+    event->write_chars = signal->ioac.wchar;
+    event->read_count = signal->ioac.syscr;
+    event->write_count = signal->ioac.syscw;
+    event->read_bytes = signal->ioac.read_bytes;
+    event->write_bytes = signal->ioac.write_bytes;
     bpf_ringbuf_submit(event, wake_flags());
-    bpf_map_delete_elem(&endings, &key);
+    bpf_map_delete_elem(&members, &key);
     return 0;
 }
 
