@@ -137,6 +137,7 @@ static void record_birth(struct sampler *s, struct process *p, const struct foll
         owner.uid = UINT32_MAX;
     unsigned wanted = birth->fresh ? 0 : TEXT_ARGV | TEXT_EXE | (later ? 0 : TEXT_CWD);
     uint64_t flags = read_texts(s, p, wanted);
+    p->argv_unknown = (wanted & TEXT_ARGV) != 0 && s->argv.len == 0;
     flags |= birth->fresh || later ? BIRTH_INHERITS : 0;
     flags |= (birth->root ? BIRTH_ROOT : 0) | (birth->forked ? BIRTH_FORKED : 0);
     struct record r = {
@@ -312,6 +313,18 @@ void sampler_rename(struct sampler *s, struct process *p, const char comm[COMM_C
     s->sink.record(s->sink.user, &r);
 }
 
+/* An exec that nobody told of. */
+static void record_seen_exec(struct sampler *s, struct process *p, const struct proc_stat *stat)
+{
+    if (stat->start_stack != 0)
+        p->start_stack = stat->start_stack;
+    memcpy(p->comm, stat->comm, sizeof p->comm);
+    p->denied = 0;
+    uint64_t flags = read_texts(s, p, TEXT_ARGV | TEXT_EXE);
+    p->argv_unknown = s->argv.len == 0;
+    record_exec(s, p, s->now_ns, flags, span_of(&s->exe), span_of(&s->argv));
+}
+
 /* A new stack means a new program; without permission to see it, a new name must do. */
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat)
 {
@@ -319,16 +332,18 @@ void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_
     bool stacks = p->start_stack != 0 && stat->start_stack != 0;
     bool renamed = strncmp(p->comm, stat->comm, sizeof p->comm) != 0;
     bool execed = !told && (stacks ? p->start_stack != stat->start_stack : renamed);
-    if (stat->value[STAT_STATE] == 'Z' || (!execed && !renamed))
+    if (stat->value[STAT_STATE] == 'Z')
         return;
-    if (stat->start_stack != 0)
-        p->start_stack = stat->start_stack;
-    if (!execed) {
+    if (execed)
+        record_seen_exec(s, p, stat);
+    else if (renamed)
         sampler_rename(s, p, stat->comm);
-        return;
-    }
-    memcpy(p->comm, stat->comm, sizeof p->comm);
-    p->denied = 0;
-    uint64_t flags = read_texts(s, p, TEXT_ARGV | TEXT_EXE);
-    record_exec(s, p, s->now_ns, flags, span_of(&s->exe), span_of(&s->argv));
+}
+
+void sampler_look_over(struct sampler *s, struct process *p, const struct proc_stat *stat)
+{
+    if (p->argv_unknown && stat->start_stack != 0)
+        record_seen_exec(s, p, stat);
+    else
+        sampler_check_exec(s, p, stat);
 }

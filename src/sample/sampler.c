@@ -338,7 +338,7 @@ static void look_over(struct sampler *s, uint64_t now_ns)
             proc_stat_read(&s->root, &files, &stat) == 0 &&
             (p->start_ticks == 0 || p->start_ticks == stat.start_ticks)) {
             s->now_ns = now_ns;
-            sampler_check_exec(s, p, &stat);
+            sampler_look_over(s, p, &stat);
         }
     }
 }

@@ -65,6 +65,8 @@ struct process *sampler_admit(struct sampler *s, const struct follow_birth *birt
 void sampler_exec(struct sampler *s, struct process *p, const struct follow_exec *exec);
 void sampler_rename(struct sampler *s, struct process *p, const char comm[COMM_CAP]);
 void sampler_check_exec(struct sampler *s, struct process *p, const struct proc_stat *stat);
+/* The same soon after birth, also for one that was found in the middle of its exec. */
+void sampler_look_over(struct sampler *s, struct process *p, const struct proc_stat *stat);
 /* Those that were told of since the last tick and live are sampled from now on. */
 void sampler_take_told(struct sampler *s);
 void sampler_make_room(struct sampler *s);

@@ -67,10 +67,11 @@ def check_exact(run, pairs):
 
 def check_accounts(rows):
     """All have the kernel's account, but for a few: Linux 6.18 frees a task in a thousand late, or
-    without running the program that takes the account (seen in a virtual machine)."""
+    without running the program that takes the account (seen in a virtual machine); and those that
+    ended last may be freed after the recorder's patience, where the processors are busy."""
     exact = [row for row in rows if row["accounting"] == "exact"]
     assert {row["accounting"] for row in rows} <= {"exact", "sampled"}
-    assert len(exact) >= len(rows) * 0.97 - 2
+    assert len(exact) >= len(rows) * 0.97 - 5
 
 
 def check_waited_for(pairs):
