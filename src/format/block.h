@@ -43,6 +43,7 @@ enum block_type {
     BLOCK_PROCESSES = 2, /* samples of processes (samples.h) */
     BLOCK_OVERVIEW =
         3, /* samples of everything else: the tree, the recorder, the machine (samples.h) */
+    BLOCK_MARKS = 4, /* begins and ends of scopes, and counters, thread by thread (marks.h) */
 };
 
 #define BLOCK_KEYFRAME 1 /* samples: decodes without the blocks before it */

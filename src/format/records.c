@@ -94,6 +94,21 @@ static const struct field account_fields[] = {N(account, entity),
                                               N(account, write_bytes),
                                               {0}};
 
+static const struct field site_fields[] = {N(site, site), T(site, name), T(site, category), {0}};
+static const struct field thread_fields[] = {N(thread, thread),
+                                             N(thread, entity),
+                                             N(thread, tid),
+                                             N(thread, time_ns),
+                                             N(thread, flags),
+                                             T(thread, name),
+                                             {0}};
+static const struct field label_fields[] = {
+    N(label, entity), N(label, thread), N(label, time_ns), T(label, text), {0}};
+static const struct field total_fields[] = {
+    N(total, entity), N(total, site), N(total, count), N(total, total_ns), {0}};
+static const struct field lost_fields[] = {
+    N(lost, entity), N(lost, scopes), N(lost, others), N(lost, unbalanced), {0}};
+
 static const struct field *const layouts[] = {
     [RECORD_FACT] = fact_fields,       [RECORD_METRIC] = metric_fields,
     [RECORD_ENTITY] = entity_fields,   [RECORD_BIRTH] = birth_fields,
@@ -101,7 +116,9 @@ static const struct field *const layouts[] = {
     [RECORD_ANCHOR] = anchor_fields,   [RECORD_LATE] = late_fields,
     [RECORD_GAP] = gap_fields,         [RECORD_MISSING] = missing_fields,
     [RECORD_NOTE] = note_fields,       [RECORD_LOOK] = look_fields,
-    [RECORD_ACCOUNT] = account_fields,
+    [RECORD_ACCOUNT] = account_fields, [RECORD_SITE] = site_fields,
+    [RECORD_THREAD] = thread_fields,   [RECORD_LABEL] = label_fields,
+    [RECORD_TOTAL] = total_fields,     [RECORD_LOST] = lost_fields,
 };
 
 static const struct field *layout_of(uint64_t type)

@@ -23,6 +23,11 @@ enum record_type {
     RECORD_NOTE = 11,    /* the recorder's own words */
     RECORD_LOOK = 12,    /* what the first look at a process found, whose birth an event had told */
     RECORD_ACCOUNT = 13, /* the kernel's account of a process that has ended */
+    RECORD_SITE = 14,    /* a name that the code gave: of scopes, or of a counter */
+    RECORD_THREAD = 15,  /* a thread that marks, or what became known of it */
+    RECORD_LABEL = 16,   /* a message of the code */
+    RECORD_TOTAL = 17,   /* scopes that were counted, but not kept one by one */
+    RECORD_LOST = 18,    /* marks of a process that mean nothing, or that there was no room for */
 };
 
 /* Borrowed bytes, not terminated. */
@@ -126,6 +131,39 @@ struct record_note {
     struct span text;
 };
 
+/* Sites of the same name and category are one, in all processes. Ids from 1, before their first use. */
+struct record_site {
+    uint64_t site;
+    struct span name, category; /* category: empty when the code gave none */
+};
+
+#define THREAD_ENDED 1 /* at time_ns: scopes that are open end there */
+
+/* Later ones of the same thread add what they know: a name, its end. */
+struct record_thread {
+    uint64_t thread; /* from 1, of the whole recording, never used twice */
+    uint64_t entity, tid, time_ns, flags;
+    struct span name; /* empty: not told */
+};
+
+struct record_label {
+    uint64_t entity, thread, time_ns; /* thread: 0 when no marking thread said it (tacho label) */
+    struct span text;
+};
+
+/* Of scopes for whose marks there was no room. A later one for entity and site replaces it. */
+struct record_total {
+    uint64_t entity, site, count, total_ns;
+};
+
+/* So far, of one process; a later one replaces it. */
+struct record_lost {
+    uint64_t entity;
+    uint64_t scopes;     /* in the totals only */
+    uint64_t others;     /* labels and counters that were dropped */
+    uint64_t unbalanced; /* ends without a begin */
+};
+
 struct record {
     uint64_t type;
     union {
@@ -142,6 +180,11 @@ struct record {
         struct record_note note;
         struct record_look look;
         struct record_account account;
+        struct record_site site;
+        struct record_thread thread;
+        struct record_label label;
+        struct record_total total;
+        struct record_lost lost;
     };
 };
 
