@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "format/block.h"
+#include "format/marks.h"
 #include "format/records.h"
 #include "format/samples.h"
 
@@ -80,6 +81,33 @@ static void fuzz_samples(const uint8_t *data, size_t size)
         decode_entity(&s, &e);
     }
     samples_done(&s);
+}
+
+/* What was decoded, encoded and decoded again, is the same. */
+static void fuzz_marks(const uint8_t *data, size_t size)
+{
+    static struct marks_decoder *decoder, *back;
+    static struct marks_encoder *encoder;
+    if (decoder == NULL) {
+        decoder = marks_decoder_new();
+        back = marks_decoder_new();
+        encoder = marks_encoder_new();
+    }
+    assert(decoder != NULL && back != NULL && encoder != NULL);
+    struct cursor c = {data, data + size, false};
+    struct marks_section section, again;
+    const struct mark *mark, *mark2;
+    while (marks_next(decoder, &c, &section, &mark) == 1) {
+        struct buffer b = {0};
+        assert(section.count > 0 && section.count <= MARKS_MAX);
+        marks_put(encoder, &b, section.thread, section.first_index, mark, section.count);
+        struct cursor c2 = {b.data, b.data + b.len, false};
+        assert(marks_next(back, &c2, &again, &mark2) == 1);
+        assert(memcmp(&section, &again, sizeof section) == 0);
+        assert(memcmp(mark, mark2, section.count * sizeof *mark) == 0);
+        assert(marks_next(back, &c2, &again, &mark2) == 0);
+        buffer_done(&b);
+    }
 }
 
 /* ---- encode, decode, compare ---- */
@@ -234,6 +262,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
+    if (data[0] == 'M') {
+        fuzz_marks(data + 1, size - 1);
+        return 0;
+    }
     switch (data[0] & 3) {
     case 0: fuzz_records(data + 1, size - 1); break;
     case 1: fuzz_header(data + 1, size - 1); break;
