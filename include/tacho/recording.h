@@ -77,14 +77,14 @@ struct tacho_salvage {
     uint64_t lost_offset;    /* where the first lost byte lies; file_bytes if none */
     uint64_t lost_stretches; /* of lost bytes that are no torn tail */
     uint64_t missing_blocks; /* sequence numbers that never came */
-    uint64_t
-        undecodable_blocks; /* samples found corrupt by walks so far, or without their keyframe */
-    bool ended;             /* the recorder closed the file properly */
+    /* Samples and marks found corrupt by walks so far, and samples without their keyframe. */
+    uint64_t undecodable_blocks;
+    bool ended; /* the recorder closed the file properly */
 };
 TACHO_READ_API const struct tacho_salvage *tacho_recording_salvage(
     const struct tacho_recording *rec);
 
-/* Blocks by type (1 journal, 2 processes, 3 overview; others are counted under 0). */
+/* Blocks by type (1 journal, 2 processes, 3 overview, 4 marks; others are counted under 0). */
 #define TACHO_BLOCK_TYPES 16
 struct tacho_block_count {
     uint64_t blocks, raw_bytes, stored_bytes;
@@ -306,6 +306,105 @@ TACHO_READ_API void tacho_series_done(struct tacho_series *series);
  */
 TACHO_READ_API int tacho_peak(struct tacho_recording *rec, uint32_t entity, unsigned position,
                               uint64_t *ret_value, uint64_t *ret_time_ns);
+
+/* ---- marks: what the code said of itself ---- */
+
+/*
+ * A name of scopes, or of a counter. Sites with the same name and category are one, in all
+ * processes. Any bytes, terminated; the category is "" where the code gave none.
+ */
+struct tacho_site {
+    uint32_t id;
+    const char *name, *category;
+};
+TACHO_READ_API size_t tacho_site_count(const struct tacho_recording *rec);
+TACHO_READ_API const struct tacho_site *tacho_site(const struct tacho_recording *rec, size_t i);
+/* By id; NULL for none: the record that told of it is lost. */
+TACHO_READ_API const struct tacho_site *tacho_site_of(const struct tacho_recording *rec,
+                                                      uint32_t id);
+
+/* A thread that marked. */
+struct tacho_marking_thread {
+    uint32_t id;     /* of the whole recording, never used twice */
+    uint32_t entity; /* its process; that may be unknown to the recording */
+    int tid;
+    uint64_t begin_ns; /* when it was first heard of, or TACHO_TIME_UNKNOWN */
+    uint64_t end_ns;   /* or TACHO_TIME_UNKNOWN: scopes that are open then end then */
+    const char *name;  /* any bytes; "" where none was told */
+};
+TACHO_READ_API size_t tacho_marking_thread_count(const struct tacho_recording *rec);
+TACHO_READ_API const struct tacho_marking_thread *tacho_marking_thread(
+    const struct tacho_recording *rec, size_t i);
+/* By id; NULL for none. */
+TACHO_READ_API const struct tacho_marking_thread *tacho_marking_thread_of(
+    const struct tacho_recording *rec, uint32_t id);
+
+/* A message of the code at one moment, in the order of the file. */
+struct tacho_label {
+    uint32_t entity; /* the process that said it; 0: none that is recorded */
+    uint32_t thread; /* 0: no marking thread */
+    uint64_t time_ns;
+    const char *text; /* any bytes */
+};
+TACHO_READ_API size_t tacho_label_count(const struct tacho_recording *rec);
+TACHO_READ_API const struct tacho_label *tacho_label(const struct tacho_recording *rec, size_t i);
+
+/* Scopes that were only counted, since there was no room for their begins and ends. */
+struct tacho_total {
+    uint32_t entity, site;
+    uint64_t count, total_ns;
+};
+TACHO_READ_API size_t tacho_total_count(const struct tacho_recording *rec);
+TACHO_READ_API const struct tacho_total *tacho_total(const struct tacho_recording *rec, size_t i);
+
+/* What the recorder says of marks that it could not keep as they came. */
+struct tacho_lost_marks {
+    uint32_t entity;     /* 0 in the sum */
+    uint64_t scopes;     /* that are in the totals only */
+    uint64_t others;     /* labels and values of counters that were dropped */
+    uint64_t unbalanced; /* ends without a begin, as far as the recorder saw them */
+};
+/* Of a process, by entity: NULL where nothing was said. Entity 0: the sum over all, never NULL. */
+TACHO_READ_API const struct tacho_lost_marks *tacho_lost_marks(const struct tacho_recording *rec,
+                                                               uint32_t entity);
+
+enum tacho_mark_kind {
+    TACHO_MARK_BEGIN,  /* of a scope of the site */
+    TACHO_MARK_END,    /* of the innermost open scope of the site; without one, of any */
+    TACHO_MARK_COUNTER /* the site's value from now on */
+};
+
+struct tacho_mark {
+    uint64_t time_ns; /* not before the thread's mark before it */
+    uint64_t cpu_ns;  /* BEGIN, END: the thread's CPU clock, or TACHO_TIME_UNKNOWN */
+    double value;     /* COUNTER */
+    uint32_t thread;  /* id */
+    uint32_t site;    /* id; 0 in ends that name none */
+    uint32_t block;   /* counts the blocks met by this walk, from 0 */
+    enum tacho_mark_kind kind;
+};
+
+struct tacho_marks;
+
+/*
+ * Walks all marks. Those of one thread come in order of time; threads come by turns, some marks of
+ * each, block by block of the file: all marks of a block were made at about the same time (a
+ * second). What stands twice in the file comes once. Several walks may be open at once; one takes 4
+ * MiB, a block of the file, and 16 bytes a thread. 0 or negative errno.
+ */
+TACHO_READ_API int tacho_marks_open(struct tacho_recording *rec, struct tacho_marks **ret);
+/*
+ * 1, 0 at the end, or negative errno (-EIO and the like). Corrupt blocks are skipped and counted in
+ * salvage. About 15 ns.
+ */
+TACHO_READ_API int tacho_marks_next(struct tacho_marks *walk, struct tacho_mark *ret);
+/*
+ * How many marks are missing, so far: a thread's next one has a higher number than it should. Marks
+ * that are missing at the end of a thread are not known of.
+ */
+TACHO_READ_API uint64_t tacho_marks_missing(const struct tacho_marks *walk);
+/* NULL is allowed. */
+TACHO_READ_API void tacho_marks_close(struct tacho_marks *walk);
 
 #ifdef __cplusplus
 }

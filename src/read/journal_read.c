@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "read/journal_marks.h"
 
 #define EXEC_TEXT_SMALL 4096
 
 /* What a file claims, brought into the API's narrower types. */
-static int int_of(uint64_t v)
+int int_of_number(uint64_t v)
 {
     if (v > INT64_MAX) /* written from a negative number */
         return v < (uint64_t)INT_MIN ? INT_MIN : (int)(int64_t)v;
@@ -22,15 +23,9 @@ static uint32_t u32_of(uint64_t v)
     return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
-static bool entity_valid(uint64_t entity)
-{
-    return entity > 0 && entity <= UINT32_MAX;
-}
-
 /* ---- texts ---- */
 
-/* 0 or -ENOMEM; a text for which there is no room any more becomes empty, with `ret_cut` set. */
-static int keep(struct tacho_recording *rec, struct span text, const char **ret, bool *ret_cut)
+int journal_keep(struct tacho_recording *rec, struct span text, const char **ret, bool *ret_cut)
 {
     int r = texts_keep(&rec->texts, &rec->allowance, text.bytes, text.n, ret);
     if (r != -E2BIG)
@@ -56,7 +51,7 @@ static int keep_joined(struct tacho_recording *rec, struct span argv, const char
     }
     for (size_t i = 0; i < n; i++)
         joined[i] = argv.bytes[i] != '\0' ? (char)argv.bytes[i] : ' ';
-    int r = keep(rec, (struct span){(uint8_t *)joined, n}, ret, &cut);
+    int r = journal_keep(rec, (struct span){(uint8_t *)joined, n}, ret, &cut);
     if (joined != small)
         allowance_free(&rec->allowance, joined, n);
     return r;
@@ -66,7 +61,7 @@ static int keep_joined(struct tacho_recording *rec, struct span argv, const char
 
 struct entity_entry *entity_find(const struct tacho_recording *rec, uint64_t entity)
 {
-    if (!entity_valid(entity))
+    if (!id_valid(entity))
         return NULL;
     const uint64_t *place = map_get(&rec->by_id, (uint32_t)entity * rec->scatter);
     return place != NULL ? chunks_at(&rec->entities, *place) : NULL;
@@ -78,15 +73,15 @@ struct process_entry *process_find(const struct tacho_recording *rec, uint64_t e
     return e != NULL && e->process != 0 ? chunks_at(&rec->processes, e->process - 1) : NULL;
 }
 
-static int map_entity(struct tacho_recording *rec, uint32_t entity, size_t place)
+int journal_map(struct tacho_recording *rec, struct map *map, uint32_t key, uint64_t place)
 {
-    size_t before = rec->by_id.cap;
+    size_t before = map->cap;
     size_t most = (before == 0 ? 64 : 2 * before) * sizeof(struct map_slot);
     /* Both tables are there while it grows. */
     if (allowance_take(&rec->allowance, most) != 0)
         return -E2BIG;
-    int r = map_put(&rec->by_id, entity * rec->scatter, place);
-    if (rec->by_id.cap == before)
+    int r = map_put(map, key, place);
+    if (map->cap == before)
         allowance_give(&rec->allowance, most);
     else
         allowance_give(&rec->allowance, before * sizeof(struct map_slot));
@@ -98,7 +93,7 @@ static struct entity_entry *add_entity(struct tacho_recording *rec, uint64_t id,
                                        int *ret)
 {
     *ret = 0;
-    if (!entity_valid(id) || kind == 0 || entity_find(rec, id) != NULL)
+    if (!id_valid(id) || kind == 0 || entity_find(rec, id) != NULL)
         return NULL;
     if (rec->entities.count >= UINT32_MAX) {
         *ret = -E2BIG;
@@ -110,7 +105,7 @@ static struct entity_entry *add_entity(struct tacho_recording *rec, uint64_t id,
         return NULL;
     }
     e->entity = (struct tacho_entity){.id = (uint32_t)id, .kind = u32_of(kind), .name = ""};
-    *ret = map_entity(rec, (uint32_t)id, rec->entities.count - 1);
+    *ret = journal_map(rec, &rec->by_id, (uint32_t)id * rec->scatter, rec->entities.count - 1);
     if (*ret != 0)
         return NULL;
     if (kind < KINDS_MAX && rec->first_of_kind[kind] == 0)
@@ -125,7 +120,7 @@ static int take_entity(struct tacho_recording *rec, const struct record_entity *
     if (r->kind == ENTITY_PROCESS)
         return 0;
     struct entity_entry *e = add_entity(rec, r->entity, r->kind, &error);
-    return e != NULL ? keep(rec, r->name, &e->entity.name, &cut) : error;
+    return e != NULL ? journal_keep(rec, r->name, &e->entity.name, &cut) : error;
 }
 
 /* ---- what went on ---- */
@@ -137,7 +132,7 @@ static struct tacho_happening *add_happening(struct tacho_recording *rec,
     struct tacho_happening *h = chunks_add(&rec->happenings, &rec->allowance);
     if (h != NULL) {
         h->type = type;
-        h->entity = entity_valid(entity) ? (uint32_t)entity : 0;
+        h->entity = id_valid(entity) ? (uint32_t)entity : 0;
         h->time_ns = time_ns;
     }
     return h;
@@ -167,7 +162,7 @@ static int take_note(struct tacho_recording *rec, const struct record_note *r)
 {
     bool cut;
     struct tacho_happening *h = add_happening(rec, TACHO_NOTE, 0, r->time_ns);
-    return h != NULL ? keep(rec, r->text, &h->text, &cut) : rec->allowance.error;
+    return h != NULL ? journal_keep(rec, r->text, &h->text, &cut) : rec->allowance.error;
 }
 
 /* ---- processes ---- */
@@ -195,12 +190,12 @@ static int keep_texts(struct tacho_recording *rec, struct tacho_process *p, stru
                       struct span exe, struct span argv, uint64_t flags)
 {
     bool cut = (flags & BIRTH_ARGV_CUT) != 0, lost = false;
-    int r = keep(rec, comm, &p->comm, &lost);
+    int r = journal_keep(rec, comm, &p->comm, &lost);
     if (r == 0)
-        r = keep(rec, exe, &p->exe, &lost);
+        r = journal_keep(rec, exe, &p->exe, &lost);
     if (r == 0) {
         bool none = false;
-        r = keep(rec, argv, &p->argv, &none);
+        r = journal_keep(rec, argv, &p->argv, &none);
         p->argv_bytes = none ? 0 : argv.n;
         cut = cut || none;
     }
@@ -248,13 +243,13 @@ static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
     p->start_boot_ns = r->start_boot_ns;
     p->process = (struct tacho_process){
         .entity = (uint32_t)r->entity,
-        .parent_entity = entity_valid(r->parent_entity) ? (uint32_t)r->parent_entity : 0,
+        .parent_entity = id_valid(r->parent_entity) ? (uint32_t)r->parent_entity : 0,
         .flags = (uint32_t)(r->flags & (BIRTH_ROOT | BIRTH_FORKED)),
-        .pid = int_of(r->pid),
-        .inner_pid = int_of(r->inner_pid),
-        .parent_pid = int_of(r->parent_pid),
-        .process_group = int_of(r->process_group),
-        .session = int_of(r->session),
+        .pid = int_of_number(r->pid),
+        .inner_pid = int_of_number(r->inner_pid),
+        .parent_pid = int_of_number(r->parent_pid),
+        .process_group = int_of_number(r->process_group),
+        .session = int_of_number(r->session),
         .uid = u32_of(r->uid),
         .start_ns = TACHO_TIME_UNKNOWN,
         .seen_ns = r->time_ns,
@@ -268,7 +263,7 @@ static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
         place_start(p, chunks_at(&rec->anchors, 0));
     error = keep_texts(rec, &p->process, r->comm, r->exe, r->argv, r->flags);
     if (error == 0)
-        error = keep(rec, r->cwd, &p->process.cwd, &cut);
+        error = journal_keep(rec, r->cwd, &p->process.cwd, &cut);
     if (error == 0 && (r->flags & BIRTH_INHERITS) != 0)
         inherit(rec, &p->process);
     if (error == 0 && add_happening(rec, TACHO_BORN, r->entity, r->time_ns) == NULL)
@@ -280,7 +275,7 @@ static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
 static int keep_found(struct tacho_recording *rec, struct span text, const char **ret)
 {
     bool cut;
-    return text.n == 0 ? 0 : keep(rec, text, ret, &cut);
+    return text.n == 0 ? 0 : journal_keep(rec, text, ret, &cut);
 }
 
 static int take_look(struct tacho_recording *rec, const struct record_look *r)
@@ -290,11 +285,11 @@ static int take_look(struct tacho_recording *rec, const struct record_look *r)
         return 0;
     struct tacho_process *p = &entry->process;
     if (r->inner_pid != 0)
-        p->inner_pid = int_of(r->inner_pid);
+        p->inner_pid = int_of_number(r->inner_pid);
     if (r->process_group != 0)
-        p->process_group = int_of(r->process_group);
+        p->process_group = int_of_number(r->process_group);
     if (r->session != 0)
-        p->session = int_of(r->session);
+        p->session = int_of_number(r->session);
     if (r->uid != UINT32_MAX)
         p->uid = u32_of(r->uid);
     int error = keep_found(rec, r->comm, &p->comm);
@@ -375,7 +370,7 @@ static int take_exit(struct tacho_recording *rec, const struct record_exit *r)
     p->flags |= TACHO_PROCESS_ENDED;
     if ((r->flags & EXIT_STATUS) != 0) {
         p->flags |= TACHO_PROCESS_STATUS;
-        p->wait_status = int_of(r->status);
+        p->wait_status = int_of_number(r->status);
     }
     if ((r->flags & EXIT_RUSAGE) != 0) {
         p->flags |= TACHO_PROCESS_RUSAGE;
@@ -425,7 +420,7 @@ static struct fact *fact_of(struct tacho_recording *rec, struct span key, int *r
     if (rec->facts == FACTS_MAX || memchr(key.bytes, '\0', key.n) != NULL)
         return NULL;
     struct fact *fact = &rec->fact[rec->facts];
-    *ret = keep(rec, key, &fact->key, &cut);
+    *ret = journal_keep(rec, key, &fact->key, &cut);
     if (*ret != 0 || cut)
         return NULL;
     rec->fact_hash[rec->facts++] = hash;
@@ -440,7 +435,7 @@ static int take_fact(struct tacho_recording *rec, const struct record_fact *r)
     if (r->type != FACT_NUMBER && r->type != FACT_TEXT)
         return 0;
     if (r->type == FACT_TEXT) {
-        error = keep(rec, r->text, &text, &cut);
+        error = journal_keep(rec, r->text, &text, &cut);
         if (error != 0)
             return error;
     }
@@ -481,9 +476,9 @@ static int take_metric(struct tacho_recording *rec, const struct record_metric *
     if ((k->defined & bit) != 0)
         return 0;
     struct tacho_metric *m = &k->metric[r->position];
-    int error = keep(rec, r->name, &m->name, &cut);
+    int error = journal_keep(rec, r->name, &m->name, &cut);
     if (error == 0)
-        error = keep(rec, r->unit, &m->unit, &cut);
+        error = journal_keep(rec, r->unit, &m->unit, &cut);
     m->cumulative = r->cumulative != 0;
     m->group = (unsigned)r->group;
     k->defined |= bit;
@@ -495,7 +490,8 @@ static int take_metric(struct tacho_recording *rec, const struct record_metric *
 
 static int take_missing(struct tacho_recording *rec, const struct record_missing *r)
 {
-    struct tacho_missing cause = {u32_of(r->kind), u32_of(r->group), int_of(r->error), r->count};
+    struct tacho_missing cause = {u32_of(r->kind), u32_of(r->group), int_of_number(r->error),
+                                  r->count};
     for (size_t i = 0; i < rec->causes; i++) {
         struct tacho_missing *m = &rec->missing[i];
         if (m->kind == cause.kind && m->group == cause.group && m->error == cause.error) {
@@ -526,7 +522,7 @@ static int take_record(struct tacho_recording *rec, const struct record *r)
     case RECORD_GAP: return take_gap(rec, &r->gap);
     case RECORD_MISSING: return take_missing(rec, &r->missing);
     case RECORD_NOTE: return take_note(rec, &r->note);
-    default: return 0;
+    default: return journal_take_marks(rec, r);
     }
 }
 
@@ -550,6 +546,7 @@ int journal_init(struct tacho_recording *rec)
     rec->processes.item_bytes = sizeof(struct process_entry);
     rec->happenings.item_bytes = sizeof(struct tacho_happening);
     rec->anchors.item_bytes = sizeof(struct record_anchor);
+    journal_marks_init(rec);
     rec->fact = calloc(FACTS_MAX, sizeof *rec->fact);
     rec->fact_hash = calloc(FACTS_MAX, sizeof *rec->fact_hash);
     rec->missing = calloc(MISSING_MAX, sizeof *rec->missing);
@@ -558,6 +555,7 @@ int journal_init(struct tacho_recording *rec)
 
 void journal_done(struct tacho_recording *rec)
 {
+    journal_marks_done(rec);
     map_done(&rec->by_id);
     chunks_done(&rec->entities);
     chunks_done(&rec->processes);

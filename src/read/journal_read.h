@@ -14,4 +14,21 @@ void journal_done(struct tacho_recording *rec);
  */
 int journal_take(struct tacho_recording *rec, const uint8_t *payload, size_t n);
 
+/* For journal_marks.c: what a file claims, kept. */
+
+/* 0 or -ENOMEM; a text for which there is no room any more becomes empty, with `ret_cut` set. */
+int journal_keep(struct tacho_recording *rec, struct span text, const char **ret, bool *ret_cut);
+
+/* A key, not 0, of a map, charged to the allowance. 0, -E2BIG or -ENOMEM. */
+int journal_map(struct tacho_recording *rec, struct map *map, uint32_t key, uint64_t place);
+
+/* Whether a number can be the id of an entity, or of something else that the file numbers. */
+static inline bool id_valid(uint64_t id)
+{
+    return id > 0 && id <= UINT32_MAX;
+}
+
+/* A number in an int, as near as it gets. */
+int int_of_number(uint64_t v);
+
 #endif

@@ -27,6 +27,12 @@ struct block_entry {
     bool counted; /* in salvage.undecodable_blocks */
 };
 
+/* Items by a number that the file gives them. */
+struct keyed {
+    struct chunks items;
+    struct map place; /* number * scatter -> place among the items */
+};
+
 /* Blocks of one type follow on one another: each but a keyframe needs the one before it. */
 enum stream_name { STREAM_OVERVIEW, STREAM_PROCESSES, STREAMS };
 
@@ -77,6 +83,7 @@ struct tacho_recording {
     struct tacho_salvage salvage;
     struct tacho_block_count blocks[TACHO_BLOCK_TYPES];
     struct chunks stream[STREAMS]; /* of struct block_entry */
+    struct chunks marks;           /* likewise: each can be understood alone */
     uint64_t first_ns, last_ns;
     uint64_t window_offset;
     size_t window_bytes;
@@ -92,6 +99,12 @@ struct tacho_recording {
     uint32_t *fact_hash;
     struct tacho_missing *missing;
     struct kind_metrics *kind[KINDS_MAX];
+
+    /* journal_marks.c */
+    struct keyed sites, threads, losts; /* the last by entity */
+    struct chunks labels, totals;
+    struct map total_of; /* scattered entity and site -> place of the first such total */
+    struct tacho_lost_marks lost_sum;
 };
 
 /* Fills in `error` (may be NULL) with the recording's name before the message; returns `code`. */
@@ -103,7 +116,10 @@ __attribute__((format(printf, 5, 6))) int recording_fail(const char *path,
 struct entity_entry *entity_find(const struct tacho_recording *rec, uint64_t entity);
 struct process_entry *process_find(const struct tacho_recording *rec, uint64_t entity);
 
-/* Counts a sample block that cannot be decoded, once. */
+/* The item of that number, NULL for none. */
+void *keyed_find(const struct tacho_recording *rec, const struct keyed *k, uint64_t number);
+
+/* Counts a block of samples or marks that cannot be decoded, once. */
 void count_undecodable(struct tacho_recording *rec, struct block_entry *entry);
 
 #endif

@@ -44,6 +44,7 @@ static struct tacho_recording *recording_new(int fd, const char *path)
     rec->sequence.broken[STREAM_OVERVIEW] = rec->sequence.broken[STREAM_PROCESSES] = true;
     for (int i = 0; i < STREAMS; i++)
         rec->stream[i].item_bytes = sizeof(struct block_entry);
+    rec->marks.item_bytes = sizeof(struct block_entry);
     rec->window = malloc(WINDOW_BYTES);
     rec->path = path != NULL ? strdup(path) : NULL;
     if (journal_init(rec) == 0 && rec->window != NULL && (path == NULL || rec->path != NULL))
@@ -102,6 +103,7 @@ void tacho_recording_close(struct tacho_recording *rec)
     journal_done(rec);
     for (int i = 0; i < STREAMS; i++)
         chunks_done(&rec->stream[i]);
+    chunks_done(&rec->marks);
     if (rec->fd >= 0)
         close(rec->fd);
     free(rec->window);

@@ -123,8 +123,7 @@ void count_undecodable(struct tacho_recording *rec, struct block_entry *entry)
 
 static void count_block(struct tacho_recording *rec, const struct block_header *header)
 {
-    struct tacho_block_count *count =
-        &rec->blocks[header->type <= BLOCK_OVERVIEW ? header->type : 0];
+    struct tacho_block_count *count = &rec->blocks[header->type <= BLOCK_MARKS ? header->type : 0];
     count->blocks++;
     count->raw_bytes += header->raw_bytes;
     count->stored_bytes += header->stored_bytes;
@@ -134,6 +133,15 @@ static void count_block(struct tacho_recording *rec, const struct block_header *
         rec->first_ns = header->first_ns;
     if (header->last_ns > rec->last_ns)
         rec->last_ns = header->last_ns;
+}
+
+static int note_marks(struct tacho_recording *rec, const struct block_entry *found)
+{
+    struct block_entry *entry = chunks_add(&rec->marks, &rec->allowance);
+    if (entry == NULL)
+        return rec->allowance.error;
+    *entry = *found;
+    return 0;
 }
 
 static int note_samples(struct tacho_recording *rec, const struct block_entry *found, int stream,
@@ -264,7 +272,8 @@ static int take_block(struct scan *s)
     struct tacho_recording *rec = s->rec;
     int stream = stream_of(s->header.type);
     bool old = sequence_old(&s->trial, &s->header);
-    if ((stream >= 0 || s->header.type == BLOCK_JOURNAL) && !payload_codec_known(s->header.codec))
+    bool wanted = stream >= 0 || s->header.type == BLOCK_JOURNAL || s->header.type == BLOCK_MARKS;
+    if (wanted && !payload_codec_known(s->header.codec))
         return -EPROTONOSUPPORT;
     if (!old)
         sequence_note(&s->trial, &s->header, false);
@@ -273,6 +282,8 @@ static int take_block(struct scan *s)
         r = note_samples(rec, &s->entry, stream, s->trial.broken[stream]);
         s->trial.broken[stream] = s->trial.broken[stream] && !s->entry.keyframe;
     }
+    if (!old && s->header.type == BLOCK_MARKS)
+        r = note_marks(rec, &s->entry);
     if (s->at > rec->next)
         note_lost(rec, rec->next);
     rec->salvage.read_bytes += s->end - s->at;

@@ -15,7 +15,7 @@ const char *info_kind_name(unsigned kind)
 
 const char *info_block_name(unsigned type)
 {
-    static const char *const names[] = {"other", "journal", "processes", "overview"};
+    static const char *const names[] = {"other", "journal", "processes", "overview", "marks"};
     return type < sizeof names / sizeof names[0] ? names[type] : "other";
 }
 

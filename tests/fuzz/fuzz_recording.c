@@ -96,7 +96,7 @@ static void assemble(const uint8_t *data, size_t size, struct buffer *file)
         n = n < size - 4 ? n : size - 4;
         now_ns += (uint64_t)data[1] << (data[0] >> 5);
         sequence += (data[0] & 0x10) != 0;
-        struct block_header header = {.type = data[0] & 3,
+        struct block_header header = {.type = (data[0] & 3) != 0 ? data[0] & 3 : BLOCK_MARKS,
                                       .flags = data[0] >> 2 & 1,
                                       .sequence = sequence++,
                                       .first_ns = now_ns,
@@ -137,6 +137,30 @@ static void read_walk(struct tacho_recording *rec, uint64_t from_ns, uint64_t to
     }
     assert(r == 0 || r == -ENOMEM);
     tacho_walk_close(walk);
+}
+
+static void read_marks(struct tacho_recording *rec)
+{
+    struct tacho_marks *walk;
+    struct tacho_mark mark;
+    uint64_t last_ns[4] = {0};
+    uint32_t block = 0;
+    int r = tacho_marks_open(rec, &walk);
+    if (r != 0) {
+        assert(r == -ENOMEM);
+        return;
+    }
+    while ((r = tacho_marks_next(walk, &mark)) == 1) {
+        assert(tacho_marking_thread_of(rec, mark.thread) != NULL && mark.block >= block);
+        block = mark.block;
+        if (mark.thread >= 4)
+            continue;
+        assert(mark.time_ns >= last_ns[mark.thread]);
+        last_ns[mark.thread] = mark.time_ns;
+    }
+    assert(r == 0 || r == -ENOMEM);
+    touched += tacho_marks_missing(walk);
+    tacho_marks_close(walk);
 }
 
 static size_t text_bytes(const char *text)
@@ -199,6 +223,7 @@ static void read_all(struct tacho_recording *rec)
     read_walk(rec, first + (last - first) / 2, last, 1u << TACHO_PROCESS);
     read_walk(rec, 0, first + (last - first) / 2, ~(1u << TACHO_PROCESS));
     read_series(rec);
+    read_marks(rec);
 }
 
 static void put_file(int fd, const struct buffer *file, size_t n)
