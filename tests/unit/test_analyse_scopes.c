@@ -1,0 +1,257 @@
+/* What scopes took: the example of docs/SCOPES.md, recursion, unbalanced ends, totals, many threads. */
+#include "analyse/scopes.h"
+#include "test_marks_build.h"
+
+#define BEGIN(t, s)                                     \
+    {                                                   \
+        .time_ns = (t), .site = (s), .kind = MARK_BEGIN \
+    }
+#define END(t, s)                                     \
+    {                                                 \
+        .time_ns = (t), .site = (s), .kind = MARK_END \
+    }
+
+struct scene {
+    struct made m;
+    struct made_marks k;
+    uint64_t base_ns;
+};
+
+/* One process of entity 1, pid 1001, seen at the base; the recording ends at the last mark. */
+static void scene_begin(struct scene *scene)
+{
+    *scene = (struct scene){0};
+    made_init(&scene->m, NULL);
+    scene->base_ns = scene->m.now_ns;
+    made_birth(&scene->m, 1, "program");
+    made_thread(&scene->m, 1, 1, 1001, scene->base_ns);
+}
+
+static void scene_marks(struct scene *scene, uint64_t thread, uint64_t first,
+                        const struct mark *mark, size_t n)
+{
+    struct mark *moved = calloc(n, sizeof *moved);
+    for (size_t i = 0; i < n; i++) {
+        moved[i] = mark[i];
+        moved[i].time_ns += scene->base_ns;
+    }
+    made_section(&scene->k, thread, first, moved, n);
+    free(moved);
+}
+
+static struct tacho_recording *scene_open(struct scene *scene, struct scopes *ret)
+{
+    if (scene->k.payload.len > 0)
+        made_marks_block(&scene->m, &scene->k);
+    made_journal(&scene->m);
+    struct tacho_recording *rec = open_made(&scene->m);
+    made_marks_done(&scene->k);
+    made_done(&scene->m);
+    assert_true(scopes_any(rec));
+    assert_int_equal(scopes_make(rec, ret), 0);
+    return rec;
+}
+
+static void scene_done(struct scopes *s, struct tacho_recording *rec)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < s->categories; i++)
+        all += s->category[i].total_ns;
+    assert_int_equal(all, s->wall_ns);
+    scopes_done(s);
+    tacho_recording_close(rec);
+}
+
+static const struct scope_row *row_of(const struct scopes *s, const char *name)
+{
+    for (size_t i = 0; i < s->rows; i++)
+        if (s->row[i].name != NULL && strcmp(s->row[i].name, name) == 0)
+            return &s->row[i];
+    fail_msg("no row %s", name);
+    return NULL;
+}
+
+static uint64_t category_ns(const struct scopes *s, const char *name)
+{
+    for (size_t i = 0; i < s->categories; i++)
+        if (strcmp(s->category[i].name, name) == 0)
+            return s->category[i].total_ns;
+    fail_msg("no category %s", name);
+    return 0;
+}
+
+static void assert_row(const struct scopes *s, const char *name, uint64_t count, uint64_t total,
+                       uint64_t self, uint64_t min, uint64_t max, uint64_t mean)
+{
+    const struct scope_row *row = row_of(s, name);
+    assert_int_equal(row->count, count);
+    assert_int_equal(row->total_ns, total);
+    assert_int_equal(row->self_ns, self);
+    assert_int_equal(row->min_ns, min);
+    assert_int_equal(row->max_ns, max);
+    assert_int_equal(row->sum_ns / row->count, mean);
+}
+
+static void test_the_example(void **state)
+{
+    const struct mark marks[] = {
+        BEGIN(10, 1), BEGIN(20, 2), BEGIN(30, 1), END(34, 0), BEGIN(40, 3), BEGIN(50, 4),
+        END(55, 3),   END(60, 0),   END(70, 0),   END(80, 0), BEGIN(90, 5),
+    };
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "solve", "Core");
+    made_site(&scene.m, 2, "inner", "");
+    made_site(&scene.m, 3, "load", "I/O");
+    made_site(&scene.m, 4, "parse", "");
+    made_site(&scene.m, 5, "tail", "");
+    scene_marks(&scene, 1, 0, marks, sizeof marks / sizeof marks[0]);
+    made_marks_block(&scene.m, &scene.k);
+    scene.m.now_ns += 100;
+    made_exit(&scene.m, 1);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_int_equal(s.rows, 5);
+    assert_row(&s, "solve", 2, 60, 24, 4, 60, 32);
+    assert_row(&s, "inner", 1, 40, 21, 40, 40, 40);
+    assert_row(&s, "load", 1, 15, 10, 15, 15, 15);
+    assert_row(&s, "tail", 1, 10, 10, 10, 10, 10);
+    assert_row(&s, "parse", 1, 5, 5, 5, 5, 5);
+    assert_string_equal(s.row[0].name, "solve");
+    assert_int_equal(s.losses.unbalanced, 2);
+    assert_int_equal(s.wall_ns, 100);
+    assert_int_equal(category_ns(&s, "Core"), 45);
+    assert_int_equal(category_ns(&s, "I/O"), 15);
+    assert_int_equal(category_ns(&s, "Others"), 40);
+    scene_done(&s, rec);
+}
+
+static void test_totals_and_losses(void **state)
+{
+    const struct mark marks[] = {BEGIN(0, 1), END(10, 1)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "kept", "");
+    made_site(&scene.m, 2, "only counted", "");
+    made_site(&scene.m, 3, "never used", "");
+    scene_marks(&scene, 1, 5, marks, 2);
+    MADE(&scene.m, RECORD_TOTAL, total, .entity = 1, .site = 1, .count = 9, .total_ns = 190);
+    MADE(&scene.m, RECORD_TOTAL, total, .entity = 1, .site = 2, .count = 4, .total_ns = 40);
+    MADE(&scene.m, RECORD_TOTAL, total, .entity = 1, .site = 77, .count = 3, .total_ns = 3);
+    MADE(&scene.m, RECORD_LOST, lost, .entity = 1, .scopes = 13, .others = 7);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_int_equal(s.rows, 3);
+    assert_row(&s, "kept", 10, 200, 10, 10, 10, 20);
+    assert_int_equal(row_of(&s, "kept")->p50_ns, 10);
+    const struct scope_row *counted = row_of(&s, "only counted");
+    assert_int_equal(counted->count, 4);
+    assert_true(counted->min_ns == SCOPES_UNKNOWN && counted->max_ns == SCOPES_UNKNOWN);
+    assert_true(counted->p99_ns == SCOPES_UNKNOWN);
+    assert_null(s.row[2].name);
+    assert_int_equal(s.row[2].count, 3);
+    assert_int_equal(s.losses.missing, 5);
+    assert_int_equal(s.dropped.scopes, 13);
+    assert_int_equal(s.dropped.others, 7);
+    scene_done(&s, rec);
+}
+
+/* Each thread has a stack of its own; the main one's says where the process's time went. */
+static void test_threads(void **state)
+{
+    const struct mark worker[] = {BEGIN(0, 1), BEGIN(40, 2), END(60, 2)};
+    const struct mark main_thread[] = {BEGIN(10, 2), END(30, 2), BEGIN(90, 1), END(100, 1)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    made_thread(&scene.m, 2, 1, 1002, scene.base_ns);
+    made_site(&scene.m, 1, "a", "A");
+    made_site(&scene.m, 2, "b", "B");
+    made_thread_end(&scene.m, 2, scene.base_ns + 80);
+    scene_marks(&scene, 2, 0, worker, 3);
+    scene_marks(&scene, 1, 0, main_thread, 4);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_row(&s, "a", 2, 90, 70, 10, 80, 45);
+    assert_row(&s, "b", 2, 40, 40, 20, 20, 20);
+    assert_int_equal(s.wall_ns, 100);
+    assert_int_equal(category_ns(&s, "A"), 10);
+    assert_int_equal(category_ns(&s, "B"), 20);
+    assert_int_equal(category_ns(&s, "Others"), 70);
+    scene_done(&s, rec);
+}
+
+/* After an exec the process marks as another thread of the same tid. */
+static void test_exec(void **state)
+{
+    const struct mark before[] = {BEGIN(10, 1)}, after[] = {BEGIN(50, 2), END(90, 2)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    made_thread_end(&scene.m, 1, scene.base_ns + 30);
+    made_thread(&scene.m, 2, 1, 1001, scene.base_ns + 40);
+    made_site(&scene.m, 1, "a", "A");
+    made_site(&scene.m, 2, "b", "B");
+    scene_marks(&scene, 1, 0, before, 1);
+    scene_marks(&scene, 2, 0, after, 2);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_row(&s, "a", 1, 20, 20, 20, 20, 20);
+    assert_int_equal(category_ns(&s, "A"), 20);
+    assert_int_equal(category_ns(&s, "B"), 40);
+    assert_int_equal(category_ns(&s, "Others"), 30);
+    scene_done(&s, rec);
+}
+
+static void test_too_deep(void **state)
+{
+    struct mark *mark = calloc(2 * (SCOPE_DEPTH_MAX + 10), sizeof *mark);
+    size_t n = 0;
+    struct scene scene;
+    struct scopes s;
+    for (; n < SCOPE_DEPTH_MAX + 10; n++)
+        mark[n] = (struct mark){.time_ns = n, .site = 1, .kind = MARK_BEGIN};
+    for (; n < 2 * (SCOPE_DEPTH_MAX + 10); n++)
+        mark[n] = (struct mark){.time_ns = n, .site = 1, .kind = MARK_END};
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "a", "A");
+    scene_marks(&scene, 1, 0, mark, n);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_int_equal(s.losses.too_deep, 10);
+    assert_int_equal(s.losses.unbalanced, 0);
+    assert_int_equal(row_of(&s, "a")->count, SCOPE_DEPTH_MAX);
+    assert_int_equal(row_of(&s, "a")->total_ns, n - 1);
+    assert_int_equal(row_of(&s, "a")->self_ns, n - 1);
+    scene_done(&s, rec);
+    free(mark);
+}
+
+static void test_quantiles(void **state)
+{
+    struct histogram h = {0};
+    uint64_t v = 1;
+    for (uint64_t i = 1; i <= 100000; i++)
+        assert_true(histogram_add(&h, i * 1000) >= 0);
+    for (double share = 0.01; share < 1; share += 0.01) {
+        double got = (double)histogram_quantile(&h, 100000, share), right = share * 1e8;
+        assert_true(got > right * 0.992 - 1000 && got < right * 1.008 + 1000);
+    }
+    histogram_done(&h);
+    for (; v < UINT64_MAX / 3; v = v * 3 + 1) { /* each alone */
+        assert_true(histogram_add(&h, v) >= 0);
+        uint64_t got = histogram_quantile(&h, 1, 0.5);
+        assert_true((got > v ? got - v : v - got) <= v / 100);
+        histogram_done(&h);
+    }
+    assert_true(histogram_add(&h, UINT64_MAX) >= 0);
+    assert_true(histogram_quantile(&h, 1, 1) > UINT64_MAX / 100 * 99);
+    histogram_done(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_example), cmocka_unit_test(test_totals_and_losses),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_quantiles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
