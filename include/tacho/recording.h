@@ -389,7 +389,7 @@ struct tacho_marks;
 /*
  * Walks all marks. Those of one thread come in order of time; threads come by turns, some marks of
  * each, block by block of the file: all marks of a block were made at about the same time (a
- * second). What stands twice in the file comes once. Several walks may be open at once; one takes 4
+ * second). What stands twice in the file comes once. Several walks may be open at once; one takes 6
  * MiB, a block of the file, and 16 bytes a thread. 0 or negative errno.
  */
 TACHO_READ_API int tacho_marks_open(struct tacho_recording *rec, struct tacho_marks **ret);

@@ -13,37 +13,68 @@
 /* How the values of counters stand in the third column. */
 enum values_layout { VALUES_RAW = 0, VALUES_CHANGED = 1 };
 
-/* A word of the section under way, numbered in order of first appearance. */
-struct word {
-    uint32_t word;     /* site and kind */
-    uint32_t next;     /* what followed the last time */
-    uint32_t slot;     /* the encoder's, where it is found by */
+/*
+ * Where a mark can stand: as a word, or as the end of the scope that a word began. An end that names no
+ * site is the same word whatever it ends; what follows it, and when, depends on what it ended.
+ */
+struct place {
+    uint32_t next;     /* the word that followed the last time */
     uint64_t distance; /* in time, the last */
     uint64_t value;    /* of counters: the bits; of CPU clocks: the last distance */
 };
 
-/* What both sides learn on their way through a section's columns. */
+/* What both sides learn on their way through a section. Words are numbered as they appear. */
 struct learnt {
-    struct word *word;
-    uint32_t words;
-    uint32_t first; /* the prediction before any word */
+    uint32_t *word;      /* site and kind */
+    struct place *place; /* of word n: 2n as such, 2n + 1 as the end of what it began */
+    uint32_t *open;      /* numbers of the words that began what is open in this section */
+    uint32_t words, depth;
+    uint32_t first; /* the word that is foreseen before any: none */
 };
+
+static bool learnt_new(struct learnt *l)
+{
+    /* Touched only as far as a section has words. */
+    l->word = malloc(MARKS_MAX * sizeof *l->word);
+    l->place = malloc(2 * MARKS_MAX * sizeof *l->place);
+    l->open = malloc(MARKS_MAX * sizeof *l->open);
+    return l->word != NULL && l->place != NULL && l->open != NULL;
+}
+
+static void learnt_free(struct learnt *l)
+{
+    free(l->word);
+    free(l->place);
+    free(l->open);
+}
 
 static void learnt_clear(struct learnt *l)
 {
-    l->words = 0;
+    l->words = l->depth = 0;
     l->first = NO_WORD;
 }
 
 static uint32_t learn(struct learnt *l, uint32_t word)
 {
-    l->word[l->words] = (struct word){.word = word, .next = NO_WORD};
+    l->word[l->words] = word;
+    l->place[2 * l->words] = l->place[2 * l->words + 1] = (struct place){.next = NO_WORD};
     return l->words++;
 }
 
-static uint32_t *prediction(struct learnt *l, uint32_t before)
+/* Where a mark of that word stands. An end always ends one scope here, whatever its site says. */
+static uint32_t arrive(struct learnt *l, uint32_t number)
 {
-    return before == NO_WORD ? &l->first : &l->word[before].next;
+    uint32_t kind = l->word[number] & ((1u << WORD_KIND_BITS) - 1);
+    if (kind == MARK_BEGIN || kind == MARK_BEGIN_CPU)
+        l->open[l->depth++] = number; /* each takes a mark, so there is room */
+    else if ((kind == MARK_END || kind == MARK_END_CPU) && l->depth > 0)
+        return 2 * l->open[--l->depth] + 1;
+    return 2 * number;
+}
+
+static uint32_t *foreseen_after(struct learnt *l, uint32_t place)
+{
+    return place == NO_WORD ? &l->first : &l->place[place].next;
 }
 
 static uint64_t swap_bytes(uint64_t v)
@@ -55,8 +86,9 @@ static uint64_t swap_bytes(uint64_t v)
 
 struct marks_encoder {
     struct learnt learnt;
-    uint32_t *slot;   /* number of a word + 1, or 0 */
-    uint32_t *number; /* of the word of each mark */
+    uint32_t *slot;  /* number of a word + 1, or 0 */
+    uint32_t *home;  /* of each word, among the slots */
+    uint32_t *stand; /* the place of each mark */
     struct buffer words, times, values;
 };
 
@@ -65,11 +97,10 @@ struct marks_encoder *marks_encoder_new(void)
     struct marks_encoder *e = calloc(1, sizeof *e);
     if (e == NULL)
         return NULL;
-    /* Touched only as far as a section has words. */
-    e->learnt.word = malloc(MARKS_MAX * sizeof *e->learnt.word);
     e->slot = calloc(SLOTS, sizeof *e->slot);
-    e->number = malloc(MARKS_MAX * sizeof *e->number);
-    if (e->learnt.word != NULL && e->slot != NULL && e->number != NULL)
+    e->home = malloc(MARKS_MAX * sizeof *e->home);
+    e->stand = malloc(MARKS_MAX * sizeof *e->stand);
+    if (learnt_new(&e->learnt) && e->slot != NULL && e->home != NULL && e->stand != NULL)
         return e;
     marks_encoder_free(e);
     return NULL;
@@ -82,9 +113,10 @@ void marks_encoder_free(struct marks_encoder *e)
     buffer_done(&e->words);
     buffer_done(&e->times);
     buffer_done(&e->values);
-    free(e->learnt.word);
+    learnt_free(&e->learnt);
     free(e->slot);
-    free(e->number);
+    free(e->home);
+    free(e->stand);
     free(e);
 }
 
@@ -92,7 +124,7 @@ void marks_encoder_free(struct marks_encoder *e)
 static uint32_t slot_of(const struct marks_encoder *e, uint32_t word)
 {
     uint32_t i = (uint32_t)((word * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (SLOTS - 1);
-    while (e->slot[i] != 0 && e->learnt.word[e->slot[i] - 1].word != word)
+    while (e->slot[i] != 0 && e->learnt.word[e->slot[i] - 1] != word)
         i = (i + 1) & (SLOTS - 1);
     return i;
 }
@@ -106,7 +138,7 @@ static uint32_t put_word(struct marks_encoder *e, uint32_t word)
         return e->slot[slot] - 1;
     }
     uint32_t number = learn(&e->learnt, word);
-    e->learnt.word[number].slot = slot;
+    e->home[number] = slot;
     e->slot[slot] = number + 1;
     varint_put(&e->words, 0);
     varint_put(&e->words, word);
@@ -119,15 +151,15 @@ static void put_words(struct marks_encoder *e, const struct mark *mark, size_t n
     uint64_t run = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = mark[i].site << WORD_KIND_BITS | mark[i].kind;
-        uint32_t *foreseen = prediction(&e->learnt, before);
-        if (*foreseen != NO_WORD && e->learnt.word[*foreseen].word == word) {
+        uint32_t *foreseen = foreseen_after(&e->learnt, before);
+        if (*foreseen != NO_WORD && e->learnt.word[*foreseen] == word) {
             run++;
         } else {
             varint_put(&e->words, run);
             run = 0;
             *foreseen = put_word(e, word);
         }
-        before = e->number[i] = *foreseen;
+        before = e->stand[i] = arrive(&e->learnt, *foreseen);
     }
     if (run > 0)
         varint_put(&e->words, run);
@@ -139,26 +171,26 @@ static void put_times(struct marks_encoder *e, const struct mark *mark, size_t n
         return;
     uint8_t *p = varint_write(e->times.data, mark[0].time_ns);
     for (size_t i = 1; i < n; i++) {
-        struct word *word = &e->learnt.word[e->number[i]];
+        struct place *place = &e->learnt.place[e->stand[i]];
         uint64_t distance = mark[i].time_ns - mark[i - 1].time_ns;
-        p = varint_write(p, zigzag((int64_t)(distance - word->distance)));
-        word->distance = distance;
+        p = varint_write(p, zigzag((int64_t)(distance - place->distance)));
+        place->distance = distance;
     }
     e->times.len = (size_t)(p - e->times.data);
 }
 
-static void put_value(struct marks_encoder *e, struct word *word, const struct mark *mark,
+static void put_value(struct marks_encoder *e, struct place *place, const struct mark *mark,
                       enum values_layout layout, uint64_t *cpu_ns)
 {
     if (mark->kind != MARK_COUNTER) {
         uint64_t distance = mark->value - *cpu_ns;
-        varint_put(&e->values, zigzag((int64_t)(distance - word->value)));
-        word->value = distance;
+        varint_put(&e->values, zigzag((int64_t)(distance - place->value)));
+        place->value = distance;
         *cpu_ns = mark->value;
     } else if (layout == VALUES_CHANGED) {
         /* Of round numbers only the top bytes differ: swapped they are a small number. */
-        varint_put(&e->values, swap_bytes(mark->value ^ word->value));
-        word->value = mark->value;
+        varint_put(&e->values, swap_bytes(mark->value ^ place->value));
+        place->value = mark->value;
     } else {
         uint8_t bytes[8];
         store_u64(bytes, mark->value);
@@ -171,14 +203,14 @@ static void put_values(struct marks_encoder *e, const struct mark *mark, size_t 
 {
     uint64_t cpu_ns = 0;
     buffer_clear(&e->values);
-    for (uint32_t w = 0; w < e->learnt.words; w++)
-        e->learnt.word[w].value = 0;
+    for (uint32_t p = 0; p < 2 * e->learnt.words; p++)
+        e->learnt.place[p].value = 0;
     for (size_t i = 0; i < n; i++) {
         if (!mark_has_value(mark[i].kind))
             continue;
         if (e->values.len == 0)
             buffer_put_byte(&e->values, (uint8_t)layout);
-        put_value(e, &e->learnt.word[e->number[i]], &mark[i], layout, &cpu_ns);
+        put_value(e, &e->learnt.place[e->stand[i]], &mark[i], layout, &cpu_ns);
     }
 }
 
@@ -216,14 +248,14 @@ void marks_put(struct marks_encoder *e, struct buffer *ret, uint64_t thread, uin
     put_column(ret, &e->times);
     put_column(ret, &e->values);
     for (uint32_t w = 0; w < e->learnt.words; w++)
-        e->slot[e->learnt.word[w].slot] = 0;
+        e->slot[e->home[w]] = 0;
 }
 
 /* ---- decoding: every byte may be hostile ---- */
 
 struct marks_decoder {
     struct learnt learnt;
-    uint32_t *number;
+    uint32_t *stand; /* the place of each mark */
     struct mark *mark;
 };
 
@@ -232,10 +264,9 @@ struct marks_decoder *marks_decoder_new(void)
     struct marks_decoder *d = calloc(1, sizeof *d);
     if (d == NULL)
         return NULL;
-    d->learnt.word = malloc(MARKS_MAX * sizeof *d->learnt.word);
-    d->number = malloc(MARKS_MAX * sizeof *d->number);
+    d->stand = malloc(MARKS_MAX * sizeof *d->stand);
     d->mark = malloc(MARKS_MAX * sizeof *d->mark);
-    if (d->learnt.word != NULL && d->number != NULL && d->mark != NULL)
+    if (learnt_new(&d->learnt) && d->stand != NULL && d->mark != NULL)
         return d;
     marks_decoder_free(d);
     return NULL;
@@ -245,8 +276,8 @@ void marks_decoder_free(struct marks_decoder *d)
 {
     if (d == NULL)
         return;
-    free(d->learnt.word);
-    free(d->number);
+    learnt_free(&d->learnt);
+    free(d->stand);
     free(d->mark);
     free(d);
 }
@@ -271,13 +302,14 @@ static uint32_t take_word(struct learnt *l, struct cursor *c)
     return learn(l, (uint32_t)word); /* each takes a mark, so there is room */
 }
 
-static void set_word(struct marks_decoder *d, size_t i, uint32_t number)
+/* Returns where the mark stands. */
+static uint32_t set_word(struct marks_decoder *d, size_t i, uint32_t number)
 {
-    uint32_t word = d->learnt.word[number].word;
-    d->number[i] = number;
+    uint32_t word = d->learnt.word[number];
     d->mark[i].site = word >> WORD_KIND_BITS;
     d->mark[i].kind = word & ((1u << WORD_KIND_BITS) - 1);
     d->mark[i].value = 0;
+    return d->stand[i] = arrive(&d->learnt, number);
 }
 
 static bool take_words(struct marks_decoder *d, struct cursor c, size_t n)
@@ -288,19 +320,18 @@ static bool take_words(struct marks_decoder *d, struct cursor c, size_t n)
         if (c.bad || run > n - i)
             return false;
         for (; run > 0; run--) {
-            before = *prediction(&d->learnt, before);
-            if (before == NO_WORD)
+            uint32_t number = *foreseen_after(&d->learnt, before);
+            if (number == NO_WORD)
                 return false;
-            set_word(d, i++, before);
+            before = set_word(d, i++, number);
         }
         if (i == n)
             break;
         uint32_t number = take_word(&d->learnt, &c);
         if (number == NO_WORD)
             return false;
-        *prediction(&d->learnt, before) = number;
-        set_word(d, i++, number);
-        before = number;
+        *foreseen_after(&d->learnt, before) = number;
+        before = set_word(d, i++, number);
     }
     return !c.bad && cursor_left(&c) == 0;
 }
@@ -309,23 +340,23 @@ static bool take_times(struct marks_decoder *d, struct cursor c, size_t n)
 {
     uint64_t now = d->mark[0].time_ns = cursor_varint(&c);
     for (size_t i = 1; i < n; i++) {
-        struct word *word = &d->learnt.word[d->number[i]];
-        word->distance += (uint64_t)unzigzag(cursor_varint(&c));
-        if (word->distance > UINT64_MAX - now)
+        struct place *place = &d->learnt.place[d->stand[i]];
+        place->distance += (uint64_t)unzigzag(cursor_varint(&c));
+        if (place->distance > UINT64_MAX - now)
             return false;
-        d->mark[i].time_ns = now += word->distance;
+        d->mark[i].time_ns = now += place->distance;
     }
     return !c.bad && cursor_left(&c) == 0;
 }
 
-static bool take_value(struct cursor *c, struct word *word, struct mark *mark, uint64_t layout,
+static bool take_value(struct cursor *c, struct place *place, struct mark *mark, uint64_t layout,
                        uint64_t *cpu_ns)
 {
     if (mark->kind != MARK_COUNTER) {
-        word->value += (uint64_t)unzigzag(cursor_varint(c));
-        mark->value = *cpu_ns += word->value;
+        place->value += (uint64_t)unzigzag(cursor_varint(c));
+        mark->value = *cpu_ns += place->value;
     } else if (layout == VALUES_CHANGED) {
-        mark->value = word->value ^= swap_bytes(cursor_varint(c));
+        mark->value = place->value ^= swap_bytes(cursor_varint(c));
     } else {
         const uint8_t *bytes = cursor_bytes(c, 8);
         if (bytes == NULL)
@@ -346,7 +377,7 @@ static bool take_values(struct marks_decoder *d, struct cursor c, size_t n)
             layout = cursor_varint(&c);
         any = true;
         if (layout > VALUES_CHANGED ||
-            !take_value(&c, &d->learnt.word[d->number[i]], &d->mark[i], layout, &cpu_ns))
+            !take_value(&c, &d->learnt.place[d->stand[i]], &d->mark[i], layout, &cpu_ns))
             return false;
     }
     return !c.bad && cursor_left(&c) == 0;

@@ -6,8 +6,10 @@
  * and as many bytes. A regular loop costs 2 bytes a scope or less:
  *
  * - words: kind and site. A word that is what followed the last time after the word before costs
- *   nothing: runs of such are counted.
- * - times: the distance to the mark before, as its difference from the same word's last distance.
+ *   nothing: runs of such are counted. After an end, what counts is which scope ended: an end of
+ *   site 0 is as cheap as one that names its site, however scopes are nested.
+ * - times: the distance to the mark before, as its difference from the last distance of the same
+ *   word, or of an end of a scope that began with the same word.
  * - values: of marks that have one.
  *
  * Sections can be decoded alone: what words follow each other is learnt anew in each.

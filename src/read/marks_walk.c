@@ -7,7 +7,7 @@
 #include "read/opened.h"
 #include "read/payload.h"
 
-#define DECODER_BYTES (UINT64_C(4) << 20) /* what a decoder may take */
+#define DECODER_BYTES (UINT64_C(6) << 20) /* what a decoder may take */
 
 /* How far a thread came. */
 struct progress {
