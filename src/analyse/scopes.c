@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyse/scope_bills.h"
+
 #define OTHERS 0
 #define HISTOGRAM_BYTES_MAX (INT64_C(256) << 20) /* of all; beyond, no quantiles */
 #define NO_PROCESS UINT32_MAX
@@ -13,6 +15,7 @@ struct making {
     uint32_t *category_of; /* by site */
     struct map process_of; /* entity -> place */
     int64_t histogram_left;
+    struct bills bills;
 };
 
 static uint64_t sum(uint64_t a, uint64_t b)
@@ -55,6 +58,12 @@ static void number_categories(struct making *m, const struct tacho_site **sorted
     }
 }
 
+static void forget(struct scope_row *row)
+{
+    row->min_ns = row->cpu_ns = row->rss_peak_bytes = SCOPES_UNKNOWN;
+    row->read_bytes = row->write_bytes = SCOPES_UNKNOWN;
+}
+
 /* A row for each site, and one for sites of which the record is lost. */
 static int make_rows(struct making *m)
 {
@@ -80,7 +89,7 @@ static int make_rows(struct making *m)
         m->category_of = by_place;
         s->rows = n + 1;
         for (size_t i = 0; i < s->rows; i++)
-            s->row[i].min_ns = SCOPES_UNKNOWN;
+            forget(&s->row[i]);
         for (size_t i = 0; i < n; i++) {
             const struct tacho_site *site = tacho_site(s->rec, i);
             s->row[i].name = site->name;
@@ -192,7 +201,7 @@ static int begin_scope(void *user, struct scope_thread *t, struct scope_frame *f
         m->s->row[frame->site].category[0] == '\0')
         category = frame[-1].category;
     frame->category = category;
-    return r;
+    return r == 0 && frame->outermost ? bill_begin(&m->bills, m->s, t, frame) : r;
 }
 
 static int measure(struct making *m, struct scope_row *row, uint64_t duration)
@@ -218,8 +227,10 @@ static int end_scope(void *user, struct scope_thread *t, struct scope_frame *fra
     uint64_t duration = scope_duration(frame, end);
     row->count = sum(row->count, 1);
     row->self_ns = sum(row->self_ns, scope_self(frame, end));
-    if (frame->outermost)
+    if (frame->outermost) {
         row->total_ns = sum(row->total_ns, duration);
+        bill_end(&m->bills, m->s, t, frame, end, row);
+    }
     int r = measure(m, row, duration);
     return r != 0 ? r : divide_for(m, t, end->time_ns);
 }
@@ -239,6 +250,7 @@ static int take_totals(struct scopes *s)
         row->count = sum(row->count, total->count);
         row->total_ns = sum(row->total_ns, total->total_ns);
         row->sum_ns = sum(row->sum_ns, total->total_ns);
+        row->cpu_estimated = row->usage_estimated = true; /* nobody knows when they were */
     }
     map_done(&place_of);
     return r;
@@ -311,6 +323,8 @@ static int run(struct making *m)
     if (r == 0)
         r = make_processes(m);
     if (r == 0)
+        r = bills_open(&m->bills, s);
+    if (r == 0)
         r = scope_stacks_run(s->rec, &listener, &s->losses);
     if (r == 0)
         r = take_totals(s);
@@ -326,6 +340,7 @@ int scopes_make(struct tacho_recording *rec, struct scopes *ret)
     struct scopes s = {.rec = rec, .dropped = *tacho_lost_marks(rec, 0)};
     struct making m = {.s = &s, .histogram_left = HISTOGRAM_BYTES_MAX};
     int r = run(&m);
+    bills_done(&m.bills);
     free(m.category_of);
     map_done(&m.process_of);
     if (r == 0)

@@ -201,6 +201,87 @@ static void test_exec(void **state)
     scene_done(&s, rec);
 }
 
+/* ---- what was used inside ---- */
+
+#define MS UINT64_C(1000000)
+
+/* At 0, 100, … 500 ms: CPU 50 ms a tick, 1000 bytes read, RSS 0, 1000, … but 9999 at 300 ms. */
+static void scene_samples(struct scene *scene)
+{
+    struct made *m = &scene->m;
+    uint64_t value[METRICS_MAX] = {0}, known = 0;
+    uint32_t groups = (1u << kind_info(ENTITY_PROCESS)->group_count) - 1;
+    made_metrics(m);
+    struct track *track = stage_add(m->processes, 1, ENTITY_PROCESS);
+    known |= UINT64_C(1) << PROCESS_CPU | UINT64_C(1) << PROCESS_RSS;
+    known |= UINT64_C(1) << PROCESS_READ_BYTES;
+    for (uint64_t i = 0; i <= 5; i++) {
+        made_tick(m, scene->base_ns + i * 100 * MS);
+        value[PROCESS_CPU] = i * 50 * MS;
+        value[PROCESS_READ_BYTES] = i * 1000;
+        value[PROCESS_RSS] = i == 3 ? 9999 : i * 1000;
+        assert_int_equal(stage_put(m->processes, track, groups, false, value, known), 0);
+    }
+    made_flush(m, true);
+}
+
+static void test_usage(void **state)
+{
+    const struct mark main_thread[] = {
+        BEGIN(150 * MS, 1),
+        BEGIN(160 * MS, 3),
+        END(164 * MS, 3),
+        END(350 * MS, 1),
+        {.time_ns = 360 * MS, .site = 2, .kind = MARK_BEGIN_CPU, .value = 7 * MS},
+        {.time_ns = 460 * MS, .site = 2, .kind = MARK_END_CPU, .value = 8 * MS},
+    };
+    /* It is inside the same site for a part of that, and a bit longer: billed once. */
+    const struct mark worker[] = {BEGIN(200 * MS, 1), END(450 * MS, 1)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    scene_samples(&scene);
+    made_thread(&scene.m, 2, 1, 1002, scene.base_ns);
+    made_site(&scene.m, 1, "a", "A");
+    made_site(&scene.m, 2, "clocked", "");
+    made_site(&scene.m, 3, "short", "");
+    scene_marks(&scene, 2, 0, worker, 2);
+    scene_marks(&scene, 1, 0, main_thread, 6);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    const struct scope_row *a = row_of(&s, "a"), *clocked = row_of(&s, "clocked");
+    const struct scope_row *brief = row_of(&s, "short");
+    assert_int_equal(a->cpu_ns, 150 * MS); /* from 150 to 450 ms */
+    assert_int_equal(a->read_bytes, 3000);
+    assert_true(a->write_bytes == SCOPES_UNKNOWN);
+    assert_int_equal(a->rss_peak_bytes, 9999);
+    assert_true(a->rss_delta_known);
+    assert_int_equal(a->rss_delta_bytes, 4500 - 1500);
+    assert_false(a->cpu_estimated);
+    assert_false(a->usage_estimated);
+    assert_int_equal(clocked->cpu_ns, MS);
+    assert_false(clocked->cpu_estimated);
+    assert_int_equal(clocked->read_bytes, 1000);
+    assert_int_equal(brief->cpu_ns, 2 * MS);
+    assert_true(brief->cpu_estimated);
+    assert_true(brief->rss_peak_bytes == SCOPES_UNKNOWN);
+    scene_done(&s, rec);
+}
+
+static void test_usage_unknown(void **state)
+{
+    const struct mark marks[] = {BEGIN(0, 1), END(10, 1)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "a", "A");
+    scene_marks(&scene, 1, 0, marks, 2);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    const struct scope_row *a = row_of(&s, "a");
+    assert_true(a->cpu_ns == SCOPES_UNKNOWN && a->read_bytes == SCOPES_UNKNOWN);
+    assert_true(a->rss_peak_bytes == SCOPES_UNKNOWN && !a->rss_delta_known);
+    scene_done(&s, rec);
+}
+
 static void test_too_deep(void **state)
 {
     struct mark *mark = calloc(2 * (SCOPE_DEPTH_MAX + 10), sizeof *mark);
@@ -251,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_example), cmocka_unit_test(test_totals_and_losses),
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_usage),       cmocka_unit_test(test_usage_unknown),
         cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
