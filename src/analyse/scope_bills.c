@@ -9,9 +9,19 @@ int bills_open(struct bills *b, const struct scopes *s)
     int r = usage_read(s->rec, &b->usage);
     if (r != 0)
         return r;
+    b->of_process = calloc(s->processes + 1, sizeof *b->of_process);
     b->of_site = calloc(s->processes + 1, sizeof *b->of_site);
     b->processes = b->of_site != NULL ? s->processes : 0;
-    return b->of_site != NULL ? 0 : -ENOMEM;
+    if (b->of_process == NULL || b->of_site == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < s->processes; i++) {
+        struct usage_process *u = usage_of(&b->usage, s->process[i].entity);
+        size_t points = 0;
+        for (unsigned c = 0; u != NULL && c < USAGE_COLUMNS; c++)
+            points += u->line[c].points;
+        b->of_process[i] = points > 0 ? u : NULL;
+    }
+    return 0;
 }
 
 void bills_done(struct bills *b)
@@ -19,15 +29,15 @@ void bills_done(struct bills *b)
     for (size_t i = 0; i < b->processes; i++)
         map_done(&b->of_site[i]);
     free(b->of_site);
+    free(b->of_process);
     free(b->bill);
     usage_done(&b->usage);
     *b = (struct bills){0};
 }
 
-static struct usage_process *usage_of_thread(const struct bills *b, const struct scopes *s,
-                                             const struct scope_thread *t)
+static struct usage_process *usage_of_thread(const struct bills *b, const struct scope_thread *t)
 {
-    return t->process < s->processes ? usage_of(&b->usage, s->process[t->process].entity) : NULL;
+    return t->process < b->processes ? b->of_process[t->process] : NULL;
 }
 
 /* The bill of a site in a process, by its place, made when there is none. 0 or -ENOMEM. */
@@ -51,10 +61,9 @@ static int bill_of(struct bills *b, uint32_t process, uint32_t site, uint32_t *r
     return map_put(&b->of_site[process], site + 1, b->count++);
 }
 
-int bill_begin(struct bills *b, const struct scopes *s, const struct scope_thread *t,
-               struct scope_frame *frame)
+int bill_begin(struct bills *b, const struct scope_thread *t, struct scope_frame *frame)
 {
-    struct usage_process *u = usage_of_thread(b, s, t);
+    struct usage_process *u = usage_of_thread(b, t);
     if (u == NULL)
         return 0;
     int r = bill_of(b, t->process, frame->site, &frame->use);
@@ -114,11 +123,11 @@ static void bill_clock(const struct scope_frame *frame, const struct scope_end *
         add(&row->cpu_ns, end->cpu_ns > frame->cpu_ns ? end->cpu_ns - frame->cpu_ns : 0);
 }
 
-void bill_end(struct bills *b, const struct scopes *s, const struct scope_thread *t,
-              const struct scope_frame *frame, const struct scope_end *end, struct scope_row *row)
+void bill_end(struct bills *b, const struct scope_thread *t, const struct scope_frame *frame,
+              const struct scope_end *end, struct scope_row *row)
 {
     bool clock = frame->cpu_ns != TACHO_TIME_UNKNOWN;
-    struct usage_process *u = usage_of_thread(b, s, t);
+    struct usage_process *u = usage_of_thread(b, t);
     if (clock)
         bill_clock(frame, end, row);
     if (u == NULL) {

@@ -14,6 +14,7 @@ struct bill {
 
 struct bills {
     struct usage usage;
+    struct usage_process **of_process; /* of the scopes; NULL where nothing was sampled */
     struct map *of_site; /* by process of the scopes: place of a site + 1 -> place of a bill */
     size_t processes;
     struct bill *bill;
@@ -25,9 +26,8 @@ int bills_open(struct bills *bills, const struct scopes *scopes);
 void bills_done(struct bills *bills);
 
 /* The outermost scope of a site begins, or ends, on a thread. 0 or -ENOMEM. */
-int bill_begin(struct bills *bills, const struct scopes *scopes, const struct scope_thread *t,
-               struct scope_frame *frame);
-void bill_end(struct bills *bills, const struct scopes *scopes, const struct scope_thread *t,
-              const struct scope_frame *frame, const struct scope_end *end, struct scope_row *row);
+int bill_begin(struct bills *bills, const struct scope_thread *t, struct scope_frame *frame);
+void bill_end(struct bills *bills, const struct scope_thread *t, const struct scope_frame *frame,
+              const struct scope_end *end, struct scope_row *row);
 
 #endif

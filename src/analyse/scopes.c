@@ -201,7 +201,7 @@ static int begin_scope(void *user, struct scope_thread *t, struct scope_frame *f
         m->s->row[frame->site].category[0] == '\0')
         category = frame[-1].category;
     frame->category = category;
-    return r == 0 && frame->outermost ? bill_begin(&m->bills, m->s, t, frame) : r;
+    return r == 0 && frame->outermost ? bill_begin(&m->bills, t, frame) : r;
 }
 
 static int measure(struct making *m, struct scope_row *row, uint64_t duration)
@@ -229,7 +229,7 @@ static int end_scope(void *user, struct scope_thread *t, struct scope_frame *fra
     row->self_ns = sum(row->self_ns, scope_self(frame, end));
     if (frame->outermost) {
         row->total_ns = sum(row->total_ns, duration);
-        bill_end(&m->bills, m->s, t, frame, end, row);
+        bill_end(&m->bills, t, frame, end, row);
     }
     int r = measure(m, row, duration);
     return r != 0 ? r : divide_for(m, t, end->time_ns);
@@ -314,6 +314,25 @@ static int finish_processes(struct scopes *s)
     return 0;
 }
 
+static int compare_categories(const void *a, const void *b, void *user)
+{
+    const struct scope_category *category = user;
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    uint64_t l = category[left].total_ns, r = category[right].total_ns;
+    return l != r ? (l > r ? -1 : 1) : (left > right) - (left < right);
+}
+
+static int order_categories(struct scopes *s)
+{
+    s->by_time = calloc(s->categories, sizeof *s->by_time);
+    if (s->by_time == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i + 1 < s->categories; i++)
+        s->by_time[i] = i + 1;
+    qsort_r(s->by_time, s->categories - 1, sizeof *s->by_time, compare_categories, s->category);
+    return 0;
+}
+
 static int run(struct making *m)
 {
     const struct scope_listener listener = {
@@ -330,6 +349,8 @@ static int run(struct making *m)
         r = take_totals(s);
     if (r == 0)
         r = finish_processes(s);
+    if (r == 0)
+        r = order_categories(s);
     if (r == 0)
         finish_rows(m);
     return r;
@@ -358,6 +379,7 @@ void scopes_done(struct scopes *s)
         map_done(&s->process[i].parts);
     free(s->row);
     free(s->category);
+    free(s->by_time);
     free(s->process);
     *s = (struct scopes){0};
 }

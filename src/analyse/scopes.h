@@ -54,6 +54,7 @@ struct scopes {
     size_t rows;
     struct scope_category *category; /* "Others" and those with a name, as they appear */
     size_t categories;
+    uint32_t *by_time; /* their places, the largest first, "Others" last */
     struct scope_process *process;
     size_t processes;
     uint64_t wall_ns; /* of all processes that mark: the sum of the categories */

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "analyse/programs.h"
+#include "analyse/scopes.h"
 #include "analyse/summary_walk.h"
 #include "base/clock.h"
 
@@ -329,6 +330,9 @@ static void finish(struct summary *s, const struct walked *found)
     s->completeness.lost_events = number_fact(s, "follow_lost_events", 0);
     s->completeness.resyncs = number_fact(s, "follow_resyncs", 0);
     s->completeness.task_clock_ns = number_fact(s, "task_clock_ns", SUMMARY_UNKNOWN);
+    const struct tacho_lost_marks *lost = tacho_lost_marks(s->rec, 0);
+    s->completeness.lost_marks =
+        scopes_any(s->rec) ? sum(lost->scopes, lost->others) : SUMMARY_UNKNOWN;
     s->recorder.cpu_ns = number_fact(s, "recorder_cpu_ns", s->recorder.cpu_ns);
     /* The kernel's own peak outlives exec: it may be that of a shell or of Python. */
     if (s->recorder.peak_rss_bytes == SUMMARY_UNKNOWN)

@@ -86,6 +86,7 @@ struct summary {
             unaccounted_ns; /* CPU that is, and is not, some seen process's own */
         uint64_t ticks, late_ticks, skipped_ticks, gaps, gap_ns;
         uint64_t lost_events, resyncs; /* of the kernel's, when following by them */
+        uint64_t lost_marks;    /* that the recorder could not keep; UNKNOWN where nobody marked */
         uint64_t task_clock_ns; /* the tree's CPU by another counter of the kernel's; UNKNOWN */
     } completeness;
 

@@ -100,7 +100,7 @@ static void put_completeness(struct json *j, const struct summary *s)
     json_seconds(j, "task_clock_s", s->completeness.task_clock_ns);
     json_number(j, "lost_events", s->completeness.lost_events);
     json_number(j, "resyncs", s->completeness.resyncs);
-    json_null(j, "lost_marks");
+    json_number(j, "lost_marks", s->completeness.lost_marks);
     json_number(j, "ticks", s->completeness.ticks);
     json_number(j, "late_ticks", s->completeness.late_ticks);
     json_number(j, "skipped_ticks", s->completeness.skipped_ticks);

@@ -7,6 +7,9 @@
 /* summary_tables.c: programs, the costliest processes, those that failed. */
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
+/* summary_scopes.c: scopes, categories, labels; nothing where nobody marked. */
+void summary_put_scopes(const struct page *page, const struct summary *summary);
+
 /* summary_unknown.c: what is not known, and why; what the recorder itself took. */
 void summary_put_unknown(const struct page *page, const struct summary *summary);
 

@@ -407,5 +407,6 @@ void summary_put_text(const struct page *page, const struct summary *s)
     put_figures(page, s);
     put_over_time(page, s);
     summary_put_tables(page, s);
+    summary_put_scopes(page, s);
     summary_put_unknown(page, s);
 }

@@ -2,51 +2,9 @@
 #include "analyse/scopes.h"
 #include "test_marks_build.h"
 
-#define BEGIN(t, s)                                     \
-    {                                                   \
-        .time_ns = (t), .site = (s), .kind = MARK_BEGIN \
-    }
-#define END(t, s)                                     \
-    {                                                 \
-        .time_ns = (t), .site = (s), .kind = MARK_END \
-    }
-
-struct scene {
-    struct made m;
-    struct made_marks k;
-    uint64_t base_ns;
-};
-
-/* One process of entity 1, pid 1001, seen at the base; the recording ends at the last mark. */
-static void scene_begin(struct scene *scene)
-{
-    *scene = (struct scene){0};
-    made_init(&scene->m, NULL);
-    scene->base_ns = scene->m.now_ns;
-    made_birth(&scene->m, 1, "program");
-    made_thread(&scene->m, 1, 1, 1001, scene->base_ns);
-}
-
-static void scene_marks(struct scene *scene, uint64_t thread, uint64_t first,
-                        const struct mark *mark, size_t n)
-{
-    struct mark *moved = calloc(n, sizeof *moved);
-    for (size_t i = 0; i < n; i++) {
-        moved[i] = mark[i];
-        moved[i].time_ns += scene->base_ns;
-    }
-    made_section(&scene->k, thread, first, moved, n);
-    free(moved);
-}
-
 static struct tacho_recording *scene_open(struct scene *scene, struct scopes *ret)
 {
-    if (scene->k.payload.len > 0)
-        made_marks_block(&scene->m, &scene->k);
-    made_journal(&scene->m);
-    struct tacho_recording *rec = open_made(&scene->m);
-    made_marks_done(&scene->k);
-    made_done(&scene->m);
+    struct tacho_recording *rec = scene_end(scene);
     assert_true(scopes_any(rec));
     assert_int_equal(scopes_make(rec, ret), 0);
     return rec;
@@ -94,22 +52,9 @@ static void assert_row(const struct scopes *s, const char *name, uint64_t count,
 
 static void test_the_example(void **state)
 {
-    const struct mark marks[] = {
-        BEGIN(10, 1), BEGIN(20, 2), BEGIN(30, 1), END(34, 0), BEGIN(40, 3), BEGIN(50, 4),
-        END(55, 3),   END(60, 0),   END(70, 0),   END(80, 0), BEGIN(90, 5),
-    };
     struct scene scene;
     struct scopes s;
-    scene_begin(&scene);
-    made_site(&scene.m, 1, "solve", "Core");
-    made_site(&scene.m, 2, "inner", "");
-    made_site(&scene.m, 3, "load", "I/O");
-    made_site(&scene.m, 4, "parse", "");
-    made_site(&scene.m, 5, "tail", "");
-    scene_marks(&scene, 1, 0, marks, sizeof marks / sizeof marks[0]);
-    made_marks_block(&scene.m, &scene.k);
-    scene.m.now_ns += 100;
-    made_exit(&scene.m, 1);
+    scene_example(&scene);
     struct tacho_recording *rec = scene_open(&scene, &s);
     assert_int_equal(s.rows, 5);
     assert_row(&s, "solve", 2, 60, 24, 4, 60, 32);
@@ -123,6 +68,8 @@ static void test_the_example(void **state)
     assert_int_equal(category_ns(&s, "Core"), 45);
     assert_int_equal(category_ns(&s, "I/O"), 15);
     assert_int_equal(category_ns(&s, "Others"), 40);
+    assert_string_equal(s.category[s.by_time[0]].name, "Core");
+    assert_string_equal(s.category[s.by_time[2]].name, "Others");
     scene_done(&s, rec);
 }
 

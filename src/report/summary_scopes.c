@@ -1,0 +1,210 @@
+/* Tables of the terminal's summary about what the code marked: scopes, categories, labels. */
+#include <stdlib.h>
+
+#include "analyse/scopes.h"
+#include "report/columns.h"
+#include "report/quantity.h"
+#include "report/summary_parts.h"
+
+#define SCOPES_SHOWN 20
+#define CATEGORIES_SHOWN 20
+#define LABELS_SHOWN 20
+#define INDENT 2
+
+/* "Scopes", or "Scopes, the first 20 of 1,234". */
+static void put_heading(const struct page *page, const char *what, const char *which, size_t shown,
+                        size_t all)
+{
+    struct buffer text = {0};
+    buffer_put_text(&text, what);
+    if (all > shown) {
+        buffer_printf(&text, ", the %s %zu of ", which, shown);
+        put_count(&text, all);
+    }
+    page_end_line(page);
+    page_line(page, INK_STRONG, 0, text.data, text.len);
+    page->out->failed |= text.failed;
+    buffer_done(&text);
+}
+
+/* As put_duration, but scopes may be short: `312 ns`, `4.20 us`. */
+static void put_time(struct buffer *cell, uint64_t ns)
+{
+    if (ns == 0 || ns >= 1000000)
+        put_duration(cell, ns);
+    else if (ns < 1000)
+        buffer_printf(cell, "%u ns", (unsigned)ns);
+    else {
+        put_decimal(cell, (double)ns / 1000, ns < 10000 ? 2 : ns < 100000 ? 1 : 0);
+        buffer_put_text(cell, " us");
+    }
+}
+
+static void put_known(struct buffer *cell, uint64_t ns)
+{
+    if (ns == SCOPES_UNKNOWN)
+        buffer_put_byte(cell, '-');
+    else
+        put_time(cell, ns);
+}
+
+static struct columns *table_of(const struct page *page, const struct columns *columns)
+{
+    struct columns *table = malloc(sizeof *table);
+    if (table == NULL)
+        page->out->failed = true;
+    else
+        *table = *columns;
+    return table;
+}
+
+/* ---- scopes ---- */
+
+static const struct columns scope_columns = {
+    .count = 8,
+    .column = {{"total", false, 0},
+               {"self", false, 3},
+               {"count", false, 2},
+               {"mean", false, 4},
+               {"max", false, 6},
+               {"CPU", false, 1},
+               {"category", true, 5},
+               {"scope", true, 0}},
+};
+
+static void put_scope(struct columns *table, const struct scope_row *row)
+{
+    struct buffer *cell = columns_add(table, INK_PLAIN);
+    put_time(&cell[0], row->total_ns);
+    if (row->timed > 0)
+        put_time(&cell[1], row->self_ns);
+    else
+        buffer_put_byte(&cell[1], '-');
+    put_count(&cell[2], row->count);
+    put_time(&cell[3], row->sum_ns / row->count);
+    put_known(&cell[4], row->max_ns);
+    if (row->cpu_estimated && row->cpu_ns != SCOPES_UNKNOWN)
+        buffer_put_byte(&cell[5], '~');
+    put_known(&cell[5], row->cpu_ns);
+    buffer_put_text(&cell[6], row->category);
+    buffer_put_text(&cell[7], row->name != NULL ? row->name : "?");
+}
+
+static void put_scopes(const struct page *page, const struct scopes *s)
+{
+    size_t shown = s->rows < SCOPES_SHOWN ? s->rows : SCOPES_SHOWN;
+    struct columns *table = shown > 0 ? table_of(page, &scope_columns) : NULL;
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < shown; i++)
+        put_scope(table, &s->row[i]);
+    put_heading(page, "Scopes", "longest", shown, s->rows);
+    columns_put(page, table, INDENT);
+    free(table);
+}
+
+/* ---- categories ---- */
+
+static const struct columns category_columns = {
+    .count = 3,
+    .column = {{"time", false, 0}, {"share", false, 1}, {"category", true, 0}},
+};
+
+static void put_category(struct columns *table, const struct scopes *s,
+                         const struct scope_category *category)
+{
+    if (category->total_ns == 0)
+        return;
+    struct buffer *cell = columns_add(table, INK_PLAIN);
+    put_time(&cell[0], category->total_ns);
+    put_percent(&cell[1], (double)category->total_ns / (double)s->wall_ns);
+    buffer_put_text(&cell[2], category->name);
+}
+
+/* The last is "Others", shown however many there are. */
+static void put_categories(const struct page *page, const struct scopes *s)
+{
+    size_t all = s->categories - 1;
+    size_t shown = all < CATEGORIES_SHOWN ? all : CATEGORIES_SHOWN;
+    struct columns *table = shown > 0 && s->wall_ns > 0 ? table_of(page, &category_columns) : NULL;
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < shown; i++)
+        put_category(table, s, &s->category[s->by_time[i]]);
+    put_category(table, s, &s->category[s->by_time[all]]);
+    put_heading(page, "Categories", "largest", shown, all);
+    columns_put(page, table, INDENT);
+    free(table);
+}
+
+/* ---- labels ---- */
+
+static const struct columns label_columns = {
+    .count = 3,
+    .column = {{"at", false, 0}, {"pid", false, 1}, {"label", true, 0}},
+};
+
+static void put_label(struct columns *table, const struct summary *s,
+                      const struct tacho_label *label)
+{
+    const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
+    struct buffer *cell = columns_add(table, INK_PLAIN);
+    put_duration(&cell[0], label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
+    if (p != NULL)
+        buffer_printf(&cell[1], "%d", p->pid);
+    buffer_put_text(&cell[2], label->text);
+}
+
+static void put_labels(const struct page *page, const struct summary *s)
+{
+    size_t all = tacho_label_count(s->rec), shown = all < LABELS_SHOWN ? all : LABELS_SHOWN;
+    struct columns *table = shown > 0 ? table_of(page, &label_columns) : NULL;
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < shown; i++)
+        put_label(table, s, tacho_label(s->rec, i));
+    put_heading(page, "Labels", "first", shown, all);
+    columns_put(page, table, INDENT);
+    free(table);
+}
+
+/* ---- what is not known of them ---- */
+
+static void put_loss(const struct page *page, uint64_t count, const char *words)
+{
+    struct buffer text = {0};
+    if (count == 0)
+        return;
+    put_count(&text, count);
+    buffer_put_text(&text, words);
+    page_item(page, INK_WARNING, &text);
+    page->out->failed |= text.failed;
+    buffer_done(&text);
+}
+
+static void put_losses(const struct page *page, const struct scopes *s)
+{
+    put_loss(page, s->dropped.scopes,
+             " scopes were only counted: their own times are in count, total and mean alone");
+    put_loss(page, s->dropped.others, " labels and values of counters were dropped");
+    put_loss(page, s->losses.missing, " marks are missing from the recording");
+    put_loss(page, s->losses.too_deep, " scopes were nested too deep to be told apart");
+    uint64_t seen = s->losses.unbalanced, told = s->dropped.unbalanced;
+    put_loss(page, seen > told ? seen : told, " begins and ends did not match");
+}
+
+void summary_put_scopes(const struct page *page, const struct summary *s)
+{
+    struct scopes scopes;
+    if (!scopes_any(s->rec))
+        return;
+    if (scopes_make(s->rec, &scopes) != 0) {
+        page->out->failed = true;
+        return;
+    }
+    put_scopes(page, &scopes);
+    put_categories(page, &scopes);
+    put_losses(page, &scopes);
+    put_labels(page, s);
+    scopes_done(&scopes);
+}

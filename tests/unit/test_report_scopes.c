@@ -1,0 +1,139 @@
+/* report/: what the summary says of marks, for people and for programs. */
+#include "analyse/summary.h"
+#include "base/text.h"
+#include "report/summary_json.h"
+#include "report/summary_text.h"
+#include "test_marks_build.h"
+
+/* Both renderings, one after the other, terminated. */
+static struct buffer render(struct scene *scene, unsigned width)
+{
+    struct buffer out = {0};
+    struct summary summary;
+    struct tacho_recording *rec = scene_end(scene);
+    struct page page = page_of(&out, width, true, false);
+    assert_int_equal(summary_make(rec, &summary), 0);
+    summary_put_text(&page, &summary);
+    for (uint8_t *at = out.data, *end; at < out.data + out.len; at = end + 1) {
+        end = memchr(at, '\n', out.len - (size_t)(at - out.data));
+        assert_non_null(end);
+        assert_true(text_width(at, (size_t)(end - at)) <= width);
+    }
+    summary_put_json(&out, &summary);
+    summary_done(&summary);
+    tacho_recording_close(rec);
+    assert_false(out.failed);
+    buffer_put_byte(&out, 0);
+    return out;
+}
+
+static void assert_says(const struct buffer *out, const char *what)
+{
+    if (strstr((const char *)out->data, what) == NULL)
+        fail_msg("does not say '%s':\n%s", what, (const char *)out->data);
+}
+
+static void assert_silent(const struct buffer *out, const char *what)
+{
+    if (strstr((const char *)out->data, what) != NULL)
+        fail_msg("says '%s':\n%s", what, (const char *)out->data);
+}
+
+static void test_the_example(void **state)
+{
+    struct scene scene;
+    scene_example(&scene);
+    MADE(&scene.m, RECORD_LABEL, label, .entity = 1, .time_ns = scene.m.now_ns,
+         .text = span_text("half way"));
+    struct buffer out = render(&scene, 100);
+    assert_says(&out, "\nScopes\n");
+    assert_says(&out, "  60 ns  24 ns      2  32 ns  60 ns    -  Core      solve\n");
+    assert_says(&out, "\nCategories\n");
+    assert_says(&out, "45 %  Core\n");
+    assert_says(&out, "40 %  Others\n");
+    assert_says(&out, "2 begins and ends did not match");
+    assert_says(&out, "\nLabels\n");
+    assert_says(&out, "1001  half way\n");
+    assert_silent(&out, "only counted");
+    assert_says(&out, "\"name\": \"solve\"");
+    assert_says(&out, "\"total_s\": 0.00000006,");
+    assert_says(&out, "\"self_s\": 0.000000024,");
+    assert_says(&out, "\"share\": 0.45");
+    assert_says(&out, "\"text\": \"half way\", \"pid\": 1001");
+    assert_says(&out, "\"lost_marks\": 0");
+    buffer_done(&out);
+}
+
+static void test_losses(void **state)
+{
+    struct scene scene;
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "counted", "");
+    MADE(&scene.m, RECORD_TOTAL, total, .entity = 1, .site = 1, .count = 9, .total_ns = 190);
+    MADE(&scene.m, RECORD_LOST, lost, .entity = 1, .scopes = 9, .others = 7, .unbalanced = 3);
+    struct buffer out = render(&scene, 80);
+    assert_says(&out, "9 scopes were only counted");
+    assert_says(&out, "7 labels and values of counters were dropped");
+    assert_says(&out, "3 begins and ends did not match");
+    assert_says(&out, "\"lost_marks\": 16");
+    assert_says(&out, "\"max_s\": null");
+    buffer_done(&out);
+}
+
+static void test_nobody_marked(void **state)
+{
+    struct scene scene = {0};
+    made_init(&scene.m, NULL);
+    made_birth(&scene.m, 1, "program");
+    struct buffer out = render(&scene, 80);
+    assert_silent(&out, "Scopes");
+    assert_silent(&out, "Categories");
+    assert_silent(&out, "Labels");
+    assert_says(&out, "\"scopes\": []");
+    assert_says(&out, "\"categories\": []");
+    assert_says(&out, "\"labels\": []");
+    assert_says(&out, "\"lost_marks\": null");
+    buffer_done(&out);
+}
+
+#define HOSTILE "\x1B]0;owned\a\n\xE2\x80\xAEtxt\xFF<script>"
+
+/* Names come from the recorded program: nothing of them may reach a terminal as it is. */
+static void test_hostile_names(void **state)
+{
+    for (unsigned width = PAGE_WIDTH_MIN; width < 140; width += 7) {
+        struct mark marks[200];
+        struct scene scene;
+        char name[64];
+        scene_begin(&scene);
+        for (unsigned i = 0; i < 100; i++) {
+            snprintf(name, sizeof name, HOSTILE "%u", i);
+            made_site(&scene.m, i + 1, name, name);
+            marks[2 * i] = (struct mark)BEGIN(10 * i, i + 1);
+            marks[2 * i + 1] = (struct mark)END(10 * i + 5, i + 1);
+            MADE(&scene.m, RECORD_LABEL, label, .time_ns = 1, .text = span_text(name));
+        }
+        scene_marks(&scene, 1, 0, marks, 200);
+        struct buffer out = render(&scene, width);
+        assert_null(memchr(out.data, 0x1B, out.len));
+        assert_null(memchr(out.data, '\a', out.len));
+        char *json = strstr((char *)out.data, "\n{\n");
+        assert_non_null(json);
+        char *bidi = strstr((char *)out.data, "\xE2\x80\xAE");
+        assert_true(bidi == NULL || bidi > json); /* JSON may hold it; no terminal shows that */
+        if (width >= 40)
+            assert_says(&out, "Labels, the first 20 of 100");
+        buffer_done(&out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_example),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_nobody_marked),
+        cmocka_unit_test(test_hostile_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
