@@ -109,7 +109,7 @@ _tacho_export()
     case $prev in
     -t | --to) _tacho_words "$cur" 'csv tsv jsonl'; return ;;
     -o | --output) _tacho_files "$cur" ''; return ;;
-    --table) _tacho_words "$cur" 'samples processes machine'; return ;;
+    --table) _tacho_words "$cur" 'samples processes machine scopes counters labels'; return ;;
     --fields) _tacho_fields "$cur"; return ;;
     --time) _tacho_words "$cur" 'elapsed epoch rfc3339'; return ;;
     esac

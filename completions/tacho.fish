@@ -82,7 +82,7 @@ complete -c tacho -n '__fish_tacho_using report' -k -a '(__fish_complete_suffix 
 
 complete -c tacho -n '__fish_tacho_using export' -s t -l to -x -a 'csv tsv jsonl' -d Format
 complete -c tacho -n '__fish_tacho_using export' -s o -l output -rF -d 'File to write'
-complete -c tacho -n '__fish_tacho_using export' -l table -x -a 'samples\t"a row for each process and tick" processes\t"a row for each process" machine\t"the machine, the tree, the recorder"' -d 'Which table'
+complete -c tacho -n '__fish_tacho_using export' -l table -x -a 'samples\t"a row for each process and tick" processes\t"a row for each process" machine\t"the machine, the tree, the recorder" scopes\t"a row for each scope" counters\t"a row for each value" labels\t"a row for each label"' -d 'Which table'
 complete -c tacho -n '__fish_tacho_using export' -l fields -x -a '(__fish_complete_list , __fish_tacho_fields)' -d Columns
 complete -c tacho -n '__fish_tacho_using export' -l list-fields -d 'Say which fields there are'
 complete -c tacho -n '__fish_tacho_using export' -l time -x -a 'elapsed\t"seconds since the start" epoch\t"seconds since 1970" rfc3339\t"wall clock in UTC"' -d 'How time is told'

@@ -22,6 +22,7 @@ static const char help[] =
     "      --table TABLE      samples (default): a row for each process and tick\n"
     "                         processes: a row for each process\n"
     "                         machine: the machine, the tree as a whole, and the recorder\n"
+    "                         scopes, counters, labels: what the code marked\n"
     "      --fields A,B,...   columns, in this order; 'default' and 'all' stand for sets of them\n"
     "      --list-fields      say which there are, with units (also: --fields help)\n"
     "      --time STYLE       elapsed (default): seconds since the start; epoch; or rfc3339\n"
@@ -71,7 +72,8 @@ static int take_option(struct request *request, int option, const char *argument
     case OPTION_TABLE:
         options->table = export_table_find(argument);
         if (options->table == NULL)
-            return cli_usage("unknown table '%s': there are samples, processes and machine",
+            return cli_usage("unknown table '%s': there are samples, processes, machine, "
+                             "scopes, counters and labels",
                              argument);
         return 0;
     case OPTION_FIELDS:

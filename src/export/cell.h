@@ -16,6 +16,7 @@ enum cell_type {
     CELL_HUNDREDTHS,  /* number / 100 */
     CELL_THOUSANDTHS, /* number / 1000 */
     CELL_INSTANT,     /* number: ns since the epoch, written as RFC 3339 in UTC */
+    CELL_REAL,        /* real: finite, written so that it is read back exactly */
     CELL_LETTER,      /* number: one ASCII letter */
     CELL_TEXT,        /* text, n: any bytes */
 };
@@ -26,6 +27,7 @@ struct cell {
     uint32_t n;
     union {
         uint64_t number;
+        double real;
         const char *text; /* borrowed until the row is written */
     };
 };
@@ -44,6 +46,13 @@ static inline struct cell cell_missing(void)
 static inline struct cell cell_number(enum cell_type type, uint64_t number)
 {
     return (struct cell){.type = (uint8_t)type, .number = number};
+}
+
+/* What is no number, or infinite, has no form that all formats can write: it is missing. */
+static inline struct cell cell_real(double real)
+{
+    bool finite = real - real == 0;
+    return finite ? (struct cell){.type = CELL_REAL, .real = real} : cell_missing();
 }
 
 /* What a recording has as a letter and is none is missing. */

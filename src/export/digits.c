@@ -1,5 +1,7 @@
 #include "export/digits.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -96,6 +98,24 @@ char *digits_write_instant(char *p, uint64_t real_ns)
     return p;
 }
 
+/* The C library writes the point that the locale asks for. */
+char *digits_write_real(char *p, double real)
+{
+    char text[64];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, real);
+        if (strtod(text, NULL) == real)
+            break;
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("0123456789+-e", *at) != NULL)
+            *p++ = *at;
+        else if (p[-1] != '.') /* a point may be several bytes, and never comes first */
+            *p++ = '.';
+    }
+    return p;
+}
+
 char *digits_write_cell(char *p, const struct cell *cell)
 {
     switch (cell->type) {
@@ -107,6 +127,7 @@ char *digits_write_cell(char *p, const struct cell *cell)
     case CELL_HUNDREDTHS: return digits_write_fraction(p, cell->number, 2);
     case CELL_THOUSANDTHS: return digits_write_fraction(p, cell->number, 3);
     case CELL_INSTANT: return digits_write_instant(p, cell->number);
+    case CELL_REAL: return digits_write_real(p, cell->real);
     case CELL_LETTER: *p++ = (char)cell->number; return p;
     default: return p;
     }

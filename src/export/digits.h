@@ -21,6 +21,9 @@ char *digits_write_fraction(char *p, uint64_t number, unsigned places);
 /* RFC 3339 in UTC, in whole microseconds (cut, not rounded): 2026-01-31T12:00:00.000000Z. */
 char *digits_write_instant(char *p, uint64_t real_ns);
 
+/* A finite number, in as few digits as say which it is: 0.1, -3, 1e+300. About 300 ns. */
+char *digits_write_real(char *p, double real);
+
 /* Whatever a cell holds but text; nothing for a missing one. */
 char *digits_write_cell(char *p, const struct cell *cell);
 

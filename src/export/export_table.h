@@ -20,6 +20,8 @@ struct export
 };
 
 extern const struct export_table table_samples, table_processes, table_machine;
+/* table_marks.c */
+extern const struct export_table table_scopes, table_counters, table_labels;
 
 /* A moment as the options want it. */
 struct cell export_moment(const struct export *export, uint64_t mono_ns);

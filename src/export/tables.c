@@ -7,8 +7,9 @@
 
 #include "export/export_table.h"
 
-static const struct export_table *const tables[] = {&table_samples, &table_processes,
-                                                    &table_machine};
+static const struct export_table *const tables[] = {&table_samples,  &table_processes,
+                                                    &table_machine,  &table_scopes,
+                                                    &table_counters, &table_labels};
 
 #define TABLES (sizeof tables / sizeof tables[0])
 

@@ -20,7 +20,7 @@
 
 struct export_table;
 
-/* By name: samples, processes, machine. NULL for none. */
+/* By name: samples, processes, machine, scopes, counters, labels. NULL for none. */
 const struct export_table *export_table_find(const char *name);
 
 /* The i-th name, NULL after the last. The first is the default. */
