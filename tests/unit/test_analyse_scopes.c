@@ -252,6 +252,58 @@ static void test_too_deep(void **state)
     free(mark);
 }
 
+static struct mark any_mark(uint64_t *state, uint64_t *now)
+{
+    struct mark mark = {.site = (uint32_t)below(state, 6), .kind = (uint32_t)below(state, 5)};
+    *now += below(state, 3) == 0 ? below(state, 1000 * MS) : below(state, 50);
+    mark.time_ns = *now;
+    mark.value = mark_has_value(mark.kind) ? chance(state) : 0;
+    return mark;
+}
+
+/* Threads of two processes and of none mark anything, some of it lost: parts still sum to walls. */
+static void test_chaos(void **state)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        uint64_t random = seed, now[6], index[6] = {0};
+        struct scene scene;
+        struct scopes s;
+        scene_begin(&scene);
+        made_birth(&scene.m, 2, "other");
+        scene_samples(&scene);
+        for (uint64_t i = 1; i <= 4; i++)
+            made_site(&scene.m, i, "site", i % 2 == 0 ? "" : "category");
+        for (uint64_t t = 0; t < 6; t++) {
+            now[t] = below(&random, 10 * MS);
+            if (t > 0)
+                made_thread(&scene.m, t, t % 3, t < 3 ? 1000 + t : 1001, scene.base_ns);
+        }
+        for (unsigned i = 0; i < 12; i++) {
+            struct mark marks[40];
+            uint64_t t = below(&random, 6), n = 1 + below(&random, 40);
+            for (uint64_t k = 0; k < n; k++)
+                marks[k] = any_mark(&random, &now[t]);
+            index[t] += below(&random, 4) == 0;
+            scene_marks(&scene, t, index[t], marks, n);
+            index[t] += n - (below(&random, 4) == 0);
+            if (below(&random, 3) == 0)
+                made_marks_block(&scene.m, &scene.k);
+        }
+        if (below(&random, 2) == 0)
+            made_thread_end(&scene.m, 1 + below(&random, 5), scene.base_ns + below(&random, MS));
+        if (below(&random, 2) == 0)
+            made_exit(&scene.m, 2);
+        struct tacho_recording *rec = scene_open(&scene, &s);
+        for (size_t i = 0; i < s.rows; i++) {
+            const struct scope_row *row = &s.row[i];
+            assert_true(row->self_ns <= row->sum_ns && row->total_ns <= row->sum_ns);
+            assert_true(row->min_ns <= row->p50_ns && row->p50_ns <= row->p99_ns);
+            assert_true(row->p99_ns <= row->max_ns && row->timed == row->count);
+        }
+        scene_done(&s, rec);
+    }
+}
+
 static void test_quantiles(void **state)
 {
     struct histogram h = {0};
@@ -280,7 +332,8 @@ int main(void)
         cmocka_unit_test(test_the_example), cmocka_unit_test(test_totals_and_losses),
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_exec),
         cmocka_unit_test(test_usage),       cmocka_unit_test(test_usage_unknown),
-        cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_chaos),
+        cmocka_unit_test(test_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
