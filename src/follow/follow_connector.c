@@ -32,7 +32,8 @@
 #define EVENTS_MAX 65536 /* taken at once: who forks faster than that must not hold us up */
 #define ROUNDS_MAX 64    /* likewise, of looking for accounts */
 #define SILENT_MAX 3     /* so many looks in vain while pids are given out, and we must be deaf */
-#define PAST_MAX 4096    /* sessions of ended leaders, until it is looked which are empty */
+#define EARLY_NS (100 * NS_PER_MS) /* at most so long a birth is told of after it can be seen */
+#define PAST_MAX 4096 /* sessions of ended leaders, until it is looked which are empty */
 
 struct follow {
     struct members members;
@@ -160,6 +161,19 @@ static void announce_birth(struct follow *f, const struct task_event *e)
                                                        .fresh = true});
 }
 
+/* The kernel shows a process a little before it tells of its birth: a look may come in between. */
+static bool was_found_early(const struct follow *f, const struct thread_group *known,
+                            const struct task_event *e)
+{
+    if (known->found_ns == 0 || e->time_ns > known->found_ns + EARLY_NS)
+        return false;
+    struct process_files files = process_files_unkept(e->process);
+    const uint64_t *start = map_get(&f->members.alive, (uint32_t)e->process);
+    struct proc_stat stat;
+    return start == NULL || proc_stat_read(&f->members.root, &files, &stat) != 0 ||
+           stat.start_ticks == *start;
+}
+
 static void take_fork(struct follow *f, const struct task_event *e)
 {
     struct thread_group *known = thread_groups_find(&f->groups, e->process);
@@ -169,7 +183,7 @@ static void take_fork(struct follow *f, const struct task_event *e)
             thread_group_grows(known);
         return;
     }
-    if (known != NULL && e->time_ns <= known->found_ns)
+    if (known != NULL && (e->time_ns <= known->found_ns || was_found_early(f, known, e)))
         return; /* it was found before its birth was heard of */
     if (known != NULL)
         announce_end(f, known, e->time_ns, -1); /* its pid is another's now */
