@@ -1,5 +1,9 @@
 """Fixtures of the command-line tests."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 from support import BURNER, record
 
@@ -15,9 +19,9 @@ def recording(tmp_path_factory):
 
 
 @pytest.fixture
-def public_path(tmp_path):
-    """A directory in which every user may write."""
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(0o755)
-    return tmp_path
+def public_path():
+    """A directory in which every user may write: not below pytest's, which each session closes to
+    others as it begins."""
+    with tempfile.TemporaryDirectory(prefix="tacho-") as path:
+        os.chmod(path, 0o777)
+        yield Path(path)
