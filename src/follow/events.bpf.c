@@ -142,13 +142,16 @@ static bool take_seed(__u32 pid)
     return 1;
 }
 
-/* NULL for a stranger. What has ended neither forks nor execs: then its entry is an old one. */
+/*
+ * NULL for a stranger, and for what has ended: the second of two threads that exit at once, or an old
+ * entry in whose place a stranger lives now. Each birth among us replaces such.
+ */
 static struct member *member_of(const struct task_struct *task)
 {
     __u64 key = (__u64)task->signal;
     struct member *member = bpf_map_lookup_elem(&members, &key);
-    if (member != NULL && member->id == 0)
-        return member;
+    if (member != NULL)
+        return member->id == 0 ? member : NULL;
     __u32 pid = seeded > 0 || everybody ? process_of(task) : 0;
     if (pid == 0 || pid == recorder_pid || !(take_seed(pid) || everybody))
         return NULL;
