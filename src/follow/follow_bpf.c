@@ -1,8 +1,8 @@
 /*
  * Following by BPF programs on the scheduler's tracepoints (events.bpf.c): every birth, exec and end,
  * with the kernel's final account. The four programs take 2.7 µs of a process's whole life (3 % of
- * one that does nothing), and we as much again, on another processor. The kernel keeps the set of
- * those that belong, so that strangers' events never reach us. Events wait in a ring until the next tick, or until a quarter of it is full.
+ * one that does nothing), and the recorder some 10 µs on another processor. The kernel keeps the set
+ * of those that belong, so that strangers' events never reach us. Events wait in a ring until the next tick, or until a quarter of it is full.
  *
  * Losses: when the ring is full the kernel counts what it cannot put there. Who belongs is still
  * known in the kernel: the living are taken from there, and how many came and went unseen is the
