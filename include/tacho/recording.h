@@ -347,7 +347,8 @@ struct tacho_label {
     const char *text; /* any bytes */
 };
 TACHO_READ_API size_t tacho_label_count(const struct tacho_recording *rec);
-TACHO_READ_API const struct tacho_label *tacho_label(const struct tacho_recording *rec, size_t i);
+TACHO_READ_API const struct tacho_label *tacho_label_at(const struct tacho_recording *rec,
+                                                        size_t i);
 
 /* Scopes that were only counted, since there was no room for their begins and ends. */
 struct tacho_total {

@@ -245,7 +245,7 @@ static int put_labels(struct marked_rows *rows)
     const struct tacho_recording *rec = rows->export->rec;
     int r = 0;
     for (size_t i = 0; r == 0 && i < tacho_label_count(rec); i++) {
-        const struct tacho_label *label = tacho_label(rec, i);
+        const struct tacho_label *label = tacho_label_at(rec, i);
         r = put_row(rows, &(struct marked){.time_ns = label->time_ns,
                                            .entity = label->entity,
                                            .thread = tacho_marking_thread_of(rec, label->thread),

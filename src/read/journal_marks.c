@@ -228,7 +228,7 @@ size_t tacho_label_count(const struct tacho_recording *rec)
     return rec->labels.count;
 }
 
-const struct tacho_label *tacho_label(const struct tacho_recording *rec, size_t i)
+const struct tacho_label *tacho_label_at(const struct tacho_recording *rec, size_t i)
 {
     return i < rec->labels.count ? chunks_at(&rec->labels, i) : NULL;
 }

@@ -174,7 +174,7 @@ static void put_labels(struct json *j, const struct summary *s)
 {
     json_begin(j, "labels", '[');
     for (size_t i = 0; i < tacho_label_count(s->rec); i++) {
-        const struct tacho_label *label = tacho_label(s->rec, i);
+        const struct tacho_label *label = tacho_label_at(s->rec, i);
         const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
         json_begin(j, NULL, '{');
         j->flat = true;

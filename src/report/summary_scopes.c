@@ -162,7 +162,7 @@ static void put_labels(const struct page *page, const struct summary *s)
     if (table == NULL)
         return;
     for (size_t i = 0; i < shown; i++)
-        put_label(table, s, tacho_label(s->rec, i));
+        put_label(table, s, tacho_label_at(s->rec, i));
     put_heading(page, "Labels", "first", shown, all);
     columns_put(page, table, INDENT);
     free(table);

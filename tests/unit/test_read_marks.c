@@ -70,10 +70,10 @@ static void test_labels_totals_and_losses(void **state)
     MADE(&m, RECORD_LOST, lost, .entity = 10, .scopes = 100, .others = 2, .unbalanced = 3);
     struct tacho_recording *rec = open_and_free(&m);
     assert_int_equal(tacho_label_count(rec), 2);
-    assert_string_equal(tacho_label(rec, 0)->text, "a");
-    assert_int_equal(tacho_label(rec, 0)->entity, 10);
-    assert_int_equal(tacho_label(rec, 1)->entity, 0);
-    assert_null(tacho_label(rec, 2));
+    assert_string_equal(tacho_label_at(rec, 0)->text, "a");
+    assert_int_equal(tacho_label_at(rec, 0)->entity, 10);
+    assert_int_equal(tacho_label_at(rec, 1)->entity, 0);
+    assert_null(tacho_label_at(rec, 2));
     assert_int_equal(tacho_total_count(rec), 3000);
     assert_int_equal(tacho_total(rec, 0)->count, 5);
     assert_int_equal(tacho_total(rec, 0)->total_ns, 50);
