@@ -56,10 +56,13 @@ static int gate_wait(int fd)
 }
 
 static _Noreturn void child_run(char *const argv[], const struct inherited *inherited,
-                                const char *recording_path, int gate_fd, int error_fd)
+                                const struct launch_variable *variables, int gate_fd, int error_fd)
 {
-    if (recording_path != NULL)
-        setenv("TACHO_RECORDING", recording_path, 1);
+    for (const struct launch_variable *v = variables; v->name != NULL; v++)
+        if (v->value != NULL)
+            setenv(v->name, v->value, 1);
+        else
+            unsetenv(v->name);
     give_back(inherited);
     if (gate_wait(gate_fd) != 0)
         _exit(127);
@@ -70,8 +73,8 @@ static _Noreturn void child_run(char *const argv[], const struct inherited *inhe
     _exit(launch_failure_status(error));
 }
 
-int launch_fork(char *const argv[], const struct inherited *inherited, const char *recording_path,
-                struct launch *ret)
+int launch_fork(char *const argv[], const struct inherited *inherited,
+                const struct launch_variable *variables, struct launch *ret)
 {
     int gate[2], error[2];
     if (pipe2(gate, O_CLOEXEC) != 0)
@@ -86,7 +89,7 @@ int launch_fork(char *const argv[], const struct inherited *inherited, const cha
     if (pid == 0) {
         close(gate[1]);
         close(error[0]);
-        child_run(argv, inherited, recording_path, gate[0], error[1]);
+        child_run(argv, inherited, variables, gate[0], error[1]);
     }
     int r = pid < 0 ? -errno : 0;
     close(gate[0]);

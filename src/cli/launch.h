@@ -1,6 +1,7 @@
 /*
  * Launching the job so that it notices nothing: the same terminal, process group, signal mask,
- * dispositions and limits that tacho was given; no descriptor of ours; only TACHO_RECORDING added.
+ * dispositions and limits that tacho was given; no descriptor of ours; only what it is told in the
+ * environment is added.
  */
 #ifndef TACHO_CLI_LAUNCH_H
 #define TACHO_CLI_LAUNCH_H
@@ -30,12 +31,14 @@ struct launch {
     int error_fd; /* the child's errno, when it cannot start */
 };
 
-/*
- * Forks a child that waits at a gate. Call before any thread is made. `recording_path` (may be
- * NULL) becomes TACHO_RECORDING. 0 or -errno.
- */
-int launch_fork(char *const argv[], const struct inherited *inherited, const char *recording_path,
-                struct launch *ret);
+/* For the job's environment; without a value it is taken out of it. The last has no name. */
+struct launch_variable {
+    const char *name, *value;
+};
+
+/* Forks a child that waits at a gate. Call before any thread is made. 0 or -errno. */
+int launch_fork(char *const argv[], const struct inherited *inherited,
+                const struct launch_variable *variables, struct launch *ret);
 
 /* Opens the gate and waits until the command has started. 0, or the errno of exec (positive). */
 int launch_go(struct launch *launch);

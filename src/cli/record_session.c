@@ -16,6 +16,8 @@
 #include "cli/launch.h"
 #include "cli/record_output.h"
 #include "config.h"
+#include "mark/shared.h"
+#include "record/marks_collector.h"
 #include "record/session_facts.h"
 #include "sample/sampler.h"
 
@@ -30,9 +32,11 @@ struct session {
     struct host_facts facts;
     struct record_output output;
     struct sampler *sampler;
+    struct marks_collector *marks; /* NULL: none are recorded */
     struct launch launch;
     int signal_fd, timer_fd;
     uint64_t started_ns, due_ns; /* when the next tick should come */
+    uint64_t collected_ns;       /* when the marks were collected last */
     bool recording;              /* false once the recording is closed and only the job goes on */
     bool root_ended, childless, asked_to_end;
     bool traced;       /* the mechanism traces: see follow.h */
@@ -183,6 +187,26 @@ static int start_job(struct session *s)
     return launch_failure_status(error);
 }
 
+/* Without it the job runs as well, and marks nothing. */
+static void begin_collecting(struct session *s)
+{
+    if (s->output.recording == NULL)
+        return;
+    int r = marks_collector_new(s->output.recording, &s->marks);
+    if (r != 0)
+        cli_say("no marks are recorded: cannot make a directory in /dev/shm or /tmp: %s",
+                strerror(-r));
+}
+
+static int launch_job(struct session *s)
+{
+    const char *recording = s->output.absolute[0] != '\0' ? s->output.absolute : NULL;
+    const char *marks = s->marks != NULL ? marks_collector_variable(s->marks) : NULL;
+    const struct launch_variable variables[] = {
+        {"TACHO_RECORDING", recording}, {MARKS_VARIABLE, marks}, {NULL, NULL}};
+    return launch_fork(s->options->command, &s->inherited, variables, &s->launch);
+}
+
 static int begin(struct session *s)
 {
     int status = check_roots(s->options);
@@ -200,8 +224,8 @@ static int begin(struct session *s)
         return status;
     if (launched(s)) {
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-        const char *path = s->output.absolute[0] != '\0' ? s->output.absolute : NULL;
-        int r = launch_fork(s->options->command, &s->inherited, path, &s->launch);
+        begin_collecting(s);
+        int r = launch_job(s);
         if (r != 0)
             return cli_failed("cannot fork: %s", strerror(-r));
     }
@@ -344,6 +368,25 @@ static void take_signal(struct session *s, const struct job_signal *signal)
 
 /* ---- the loop ---- */
 
+static void collect(struct session *s)
+{
+    if (s->marks == NULL)
+        return;
+    sampler_hear(s->sampler, clock_mono_ns()); /* whose they are */
+    marks_collector_poll(s->marks);
+    s->collected_ns = clock_mono_ns();
+}
+
+/* When the marks are to be collected before the next tick; -1: not before. */
+static int marks_patience(const struct session *s)
+{
+    uint64_t patience_ns = s->marks == NULL ? UINT64_MAX : marks_collector_patience_ns(s->marks);
+    if (patience_ns == UINT64_MAX)
+        return -1;
+    uint64_t gone_ns = clock_mono_ns() - s->collected_ns;
+    return gone_ns >= patience_ns ? 0 : (int)((patience_ns - gone_ns) / NS_PER_MS) + 1;
+}
+
 static void tick(struct session *s)
 {
     uint64_t expired = 0;
@@ -352,6 +395,7 @@ static void tick(struct session *s)
     uint64_t now_ns = clock_mono_ns();
     uint64_t due_ns = s->due_ns + (expired - 1) * s->options->interval_ns;
     s->due_ns = due_ns + s->options->interval_ns;
+    collect(s);
     sampler_tick(s->sampler, now_ns, now_ns > due_ns ? now_ns - due_ns : 0, expired - 1);
 }
 
@@ -366,6 +410,13 @@ static bool finished(struct session *s)
     return s->options->target == TARGET_ATTACH && sampler_alive(s->sampler) == 0;
 }
 
+/* Marks are not left without the births they belong to. */
+static void end_collecting(struct session *s)
+{
+    marks_collector_free(s->marks);
+    s->marks = NULL;
+}
+
 static void end_recording(struct session *s)
 {
     const struct sample_sink *sink = &s->output.sink;
@@ -374,6 +425,7 @@ static void end_recording(struct session *s)
         s->ended_ns = now_ns;
     sampler_tick(s->sampler, now_ns, 0, 0);
     sampler_finish(s->sampler);
+    end_collecting(s);
     if (s->root_ended)
         sink_fact_number(sink, "root_wait_status", (uint64_t)s->root_status);
     sink_fact_text(sink, "end_reason", s->end_reason);
@@ -391,15 +443,21 @@ static bool duration_over(const struct session *s)
            clock_mono_ns() - s->started_ns >= s->options->duration_ns;
 }
 
+/* Of two waits in milliseconds, -1 being for ever. */
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* Milliseconds that poll may sleep: the duration's end and the young wake it, all else has a
  * descriptor. */
 static int patience(const struct session *s)
 {
-    int young = s->recording ? sampler_patience_ms(s->sampler) : -1;
+    int soon = s->recording ? sooner(sampler_patience_ms(s->sampler), marks_patience(s)) : -1;
     if (s->hidden)
         return HIDDEN_MS;
-    if (young >= 0 || !s->recording || s->options->duration_ns == 0)
-        return young;
+    if (soon >= 0 || !s->recording || s->options->duration_ns == 0)
+        return soon;
     uint64_t gone = clock_mono_ns() - s->started_ns;
     uint64_t left = s->options->duration_ns > gone ? s->options->duration_ns - gone : 0;
     uint64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
@@ -421,6 +479,8 @@ static void wait_for_something(struct session *s)
     }
     if (s->recording && sampler_patience_ms(s->sampler) >= 0)
         sampler_look_at_young(s->sampler, clock_mono_ns());
+    if (s->recording && marks_patience(s) == 0)
+        collect(s);
     if (s->hidden)
         reap_all(s);
     bool signalled = (fds[0].revents & POLLIN) != 0;
@@ -477,6 +537,7 @@ int record_session_run(const struct record_options *options)
         status = exit_status(&s, written);
     } else {
         sampler_free(s.sampler);
+        marks_collector_free(s.marks);
         record_output_close(&s.output);
     }
     host_facts_done(&s.facts);

@@ -24,6 +24,13 @@ struct recording {
     struct buffer journal, payload, out;
     uint64_t journal_first_ns;
     struct stage *processes, *overview;
+    struct marks_encoder *encoder; /* NULL until there are marks */
+    struct buffer marks;
+    uint64_t marks_first_ns, marks_last_ns;
+    struct {
+        void (*seen)(void *user, const struct record *record);
+        void *user;
+    } watch;
     uint64_t sequence, flushes, flushed_ns, now_ns;
     unsigned until_keyframe; /* flushes of samples */
     bool journal_dropped;
@@ -71,6 +78,8 @@ static void metrics_put(struct buffer *journal)
 static void on_record(void *user, const struct record *record)
 {
     struct recording *r = user;
+    if (r->watch.seen != NULL)
+        r->watch.seen(r->watch.user, record);
     if (r->journal.len > RECORDING_JOURNAL_KEPT) {
         r->journal_dropped = true;
         return;
@@ -83,6 +92,43 @@ static void on_record(void *user, const struct record *record)
         r->journal.len = before;
         r->journal.failed = false;
         r->journal_dropped = true;
+    }
+}
+
+void recording_watch(struct recording *r, void (*seen)(void *user, const struct record *record),
+                     void *user)
+{
+    r->watch.seen = seen;
+    r->watch.user = user;
+}
+
+bool recording_has_room(struct recording *r)
+{
+    if (r->journal.len > RECORDING_JOURNAL_BYTES && r->file.error == 0)
+        recording_flush(r);
+    return r->journal.len < RECORDING_JOURNAL_KEPT / 2;
+}
+
+/* ---- marks ---- */
+
+void recording_marks(struct recording *r, uint64_t thread, uint64_t first_index,
+                     const struct mark *mark, size_t n)
+{
+    if (n == 0 || (r->encoder == NULL && (r->encoder = marks_encoder_new()) == NULL))
+        return;
+    if (r->marks.len > RECORDING_STAGE_BYTES && r->file.error == 0)
+        recording_flush(r);
+    if (r->marks.len > RECORDING_STAGE_BYTES)
+        return;
+    size_t before = r->marks.len;
+    if (before == 0 || mark[0].time_ns < r->marks_first_ns)
+        r->marks_first_ns = mark[0].time_ns;
+    if (before == 0 || mark[n - 1].time_ns > r->marks_last_ns)
+        r->marks_last_ns = mark[n - 1].time_ns;
+    marks_put(r->encoder, &r->marks, thread, first_index, mark, n);
+    if (r->marks.failed) {
+        r->marks.failed = false;
+        r->marks.len = before;
     }
 }
 
@@ -214,6 +260,17 @@ static int write_journal(struct recording *r, uint64_t now_ns)
     return 0;
 }
 
+/* What is not written is kept. */
+static int write_marks(struct recording *r)
+{
+    if (r->marks.len == 0)
+        return 0;
+    int rc = write_block(r, BLOCK_MARKS, 0, r->marks_first_ns, r->marks_last_ns, &r->marks);
+    if (rc == 0)
+        buffer_clear(&r->marks);
+    return rc;
+}
+
 static void tell_trouble(struct recording *r, int before)
 {
     if ((before == 0) != (r->file.error == 0) && r->options.on_trouble != NULL)
@@ -245,7 +302,7 @@ int recording_flush(struct recording *r)
         metrics_put(&r->journal);
     bool keyframe = r->until_keyframe == 0, samples = stage_ticks(r->overview) > 0;
     int rc = write_journal(r, now_ns);
-    /* Samples without the births they belong to would mean nothing. */
+    /* Samples and marks without the births and names they belong to would mean nothing. */
     int rc2 = write_samples(r, r->overview, BLOCK_OVERVIEW, keyframe, rc == 0);
     int rc3 = write_samples(r, r->processes, BLOCK_PROCESSES, keyframe, rc == 0 && rc2 == 0);
     r->flushed_ns = r->now_ns != 0 ? r->now_ns : now_ns;
@@ -253,6 +310,8 @@ int recording_flush(struct recording *r)
     rc = rc != 0 ? rc : rc2 != 0 ? rc2 : rc3;
     if (samples)
         note_outcome(r, rc, keyframe, flushed_ns);
+    if (rc == 0)
+        rc = write_marks(r);
     tell_trouble(r, before);
     return rc;
 }
@@ -312,6 +371,8 @@ int recording_close(struct recording *r)
     stage_free(r->overview);
     if (r->compressor != NULL)
         r->options.codec->compressor_free(r->compressor);
+    marks_encoder_free(r->encoder);
+    buffer_done(&r->marks);
     buffer_done(&r->journal);
     buffer_done(&r->payload);
     buffer_done(&r->out);

@@ -2,7 +2,7 @@
  * A recording under way: a sink for samples that writes blocks to a file, about one flush a second.
  *
  * Memory: staged samples up to RECORDING_STAGE_BYTES each for processes and the rest (a flush
- * follows), the encoded block, and what the entities cost (METRICS x 8 bytes each). While the file
+ * follows), as much of marks, the encoded block, and what the entities cost (METRICS x 8 bytes each). While the file
  * cannot be written samples are dropped, and up to RECORDING_JOURNAL_KEPT of births and exits kept
  * for when it can again; the recording then says which ticks are missing, and why.
  *
@@ -12,6 +12,7 @@
 #define TACHO_RECORD_RECORDING_SINK_H
 
 #include "format/block.h"
+#include "format/marks.h"
 #include "sample/sink.h"
 
 #define RECORDING_STAGE_BYTES (4u << 20)
@@ -35,6 +36,23 @@ int recording_create(const struct recording_options *options, struct recording *
 
 /* The sink to sample into; valid until recording_close. */
 struct sample_sink recording_sink(struct recording *recording);
+
+/* Calls `seen` with each record from now on. One caller. */
+void recording_watch(struct recording *recording,
+                     void (*seen)(void *user, const struct record *record), void *user);
+
+/*
+ * Keeps marks of a thread that a record told of; see marks_put. May flush, so not during a tick. While the
+ * file cannot be written they are dropped; a reader sees it by their numbers.
+ */
+void recording_marks(struct recording *recording, uint64_t thread, uint64_t first_index,
+                     const struct mark *mark, size_t n);
+
+/*
+ * Whether there is room for another record that the recording can do without: more than half of what is
+ * kept of the journal is for births and exits. May flush, so not during a tick.
+ */
+bool recording_has_room(struct recording *recording);
 
 /* Writes what there is now. 0 or the file's error. */
 int recording_flush(struct recording *recording);

@@ -1,0 +1,176 @@
+/*
+ * tacho/tacho.h: say what the code is doing.
+ *
+ *     #include <tacho/tacho.h>
+ *
+ *     void load(const char *path)
+ *     {
+ *         TACHO_SCOPE("load matrix", "I/O");
+ *         ...
+ *         TACHO_LABEL("read %zu rows", rows);
+ *     }
+ *
+ * A scope is a named stretch of one thread's time, from begin to end; scopes nest. Its category says
+ * what kind of work it is ("I/O", "Communication"); a scope without one counts as the scope around it.
+ * A label is a message at one moment, a counter a value over time.
+ *
+ * Where they go: under `tacho record` they stand in its recording, beside the samples of CPU, memory
+ * and I/O, and the report tells what each scope cost. Without it a program records itself: from
+ * tacho_start on, or with TACHO=FILE.tacho in its environment. Else nobody listens, and a mark is a
+ * load and a branch. Link with -ltacho (pkg-config: tacho), static or shared; it needs libc and pthread
+ * only.
+ *
+ * Cost, while recorded: two readings of the clock and a few ns for a scope. No system call, lock or
+ * allocation, but for the first mark of a process, a thread or a name, and as a thread's ring grows to
+ * its 1 MiB. Rings lie in memory shared with the recorder, so marks outlive the program, however it
+ * ends. When the recorder cannot keep up the newest marks are dropped; how many scopes there were of
+ * each name and how long they took together stays exact.
+ *
+ * All functions may be called from any thread, from signal handlers (but for labels, whose printf is
+ * not made for that, and start, stop, flush), before main and after it. None of the marks fails: what
+ * goes wrong is counted and stands in the report. A forked child marks for itself; scopes that were open
+ * in its parent are the parent's. A child of vfork marks as its parent. A thread made without
+ * pthread_create must not mark. At most 1,024 threads of a process mark at a time; scopes of more are
+ * counted, not timed.
+ *
+ * C99 to C17, C++11 to C++20; <tacho/tacho.hpp> has scopes as objects.
+ */
+#ifndef TACHO_TACHO_H
+#define TACHO_TACHO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define TACHO_API __attribute__((visibility("default")))
+#define TACHO_PRINTF_(text_at, values_at) __attribute__((format(printf, text_at, values_at)))
+#define TACHO_RARELY_(x) __builtin_expect(!!(x), 0)
+#else
+#define TACHO_API
+#define TACHO_PRINTF_(text_at, values_at)
+#define TACHO_RARELY_(x) (x)
+#endif
+
+/* Not 0 while marks are recorded. Read it, never write it: for what would cost to prepare in vain. */
+TACHO_API extern int tacho_marking;
+
+/*
+ * Begins a scope on this thread, until tacho_end. `category` may be NULL. The texts are copied when they
+ * are seen first, and may be of any bytes; what is over 1,023 bytes is cut. A process may give 65,535
+ * names; scopes of further ones are called "(too many names)". Some 10 ns more than TACHO_SCOPE, for
+ * finding the names again.
+ */
+TACHO_API void tacho_begin(const char *name, const char *category);
+
+/* Ends the innermost scope of this thread. Without one it is counted as unbalanced, no more. */
+TACHO_API void tacho_end(void);
+
+/* A message at this moment; over 4,095 bytes it is cut. Some 100 ns and what printf takes. */
+TACHO_API void tacho_label(const char *text, ...) TACHO_PRINTF_(1, 2);
+
+/* A value at this moment. */
+TACHO_API void tacho_counter(const char *name, double value);
+
+/* What this thread is called in reports. */
+TACHO_API void tacho_thread_name(const char *name);
+
+/* ---- scopes of a place in the code ---- */
+
+/* A place that marks: static, and never written but by the library. */
+struct tacho_place {
+    const char *name, *category;
+    uint32_t id; /* 0 until it has marked */
+    uint32_t reserved;
+};
+
+/* What the macros below are made of. `_cpu`: also the thread's CPU clock, a system call each. */
+TACHO_API void tacho_place_begin(struct tacho_place *place);
+TACHO_API void tacho_place_end(struct tacho_place *place);
+TACHO_API void tacho_place_begin_cpu(struct tacho_place *place);
+TACHO_API void tacho_place_end_cpu(struct tacho_place *place);
+TACHO_API void tacho_place_counter(struct tacho_place *place, double value);
+
+#if defined __GNUC__
+
+static inline struct tacho_place *tacho_scope_enter_(struct tacho_place *place)
+{
+    if (!TACHO_RARELY_(tacho_marking))
+        return NULL;
+    tacho_place_begin(place);
+    return place;
+}
+
+static inline void tacho_scope_leave_(struct tacho_place **place)
+{
+    if (TACHO_RARELY_(*place != NULL))
+        tacho_place_end(*place);
+}
+
+static inline struct tacho_place *tacho_scope_enter_cpu_(struct tacho_place *place)
+{
+    if (!TACHO_RARELY_(tacho_marking))
+        return NULL;
+    tacho_place_begin_cpu(place);
+    return place;
+}
+
+static inline void tacho_scope_leave_cpu_(struct tacho_place **place)
+{
+    if (TACHO_RARELY_(*place != NULL))
+        tacho_place_end_cpu(*place);
+}
+
+#define TACHO_JOIN2_(a, b) a##b
+#define TACHO_JOIN_(a, b) TACHO_JOIN2_(a, b)
+#define TACHO_FIRST_(first, ...) first
+#define TACHO_SECOND_(first, second, ...) second
+
+#define TACHO_SCOPE_AT_(enter, leave, id, title, kind)                                          \
+    static struct tacho_place TACHO_JOIN_(tacho_place_, id) = {(title), (kind), 0, 0};          \
+    __attribute__((cleanup(leave), unused)) struct tacho_place *TACHO_JOIN_(tacho_scope_, id) = \
+        enter(&TACHO_JOIN_(tacho_place_, id))
+
+/*
+ * TACHO_SCOPE(name) or TACHO_SCOPE(name, category): from here to the end of the block, however it is
+ * left (longjmp skips it: the scope then ends with the one around it). Both are string literals.
+ */
+#define TACHO_SCOPE(...)                                                 \
+    TACHO_SCOPE_AT_(tacho_scope_enter_, tacho_scope_leave_, __COUNTER__, \
+                    TACHO_FIRST_(__VA_ARGS__, NULL), TACHO_SECOND_(__VA_ARGS__, NULL, NULL))
+
+/* The same with this thread's CPU time inside it, exactly, at some 0.5 µs more. */
+#define TACHO_SCOPE_CPU(...)                                                     \
+    TACHO_SCOPE_AT_(tacho_scope_enter_cpu_, tacho_scope_leave_cpu_, __COUNTER__, \
+                    TACHO_FIRST_(__VA_ARGS__, NULL), TACHO_SECOND_(__VA_ARGS__, NULL, NULL))
+
+/* A scope with the name of the function it stands in: TACHO_FUNCTION() or TACHO_FUNCTION(category). */
+#define TACHO_FUNCTION(...)                                                        \
+    TACHO_SCOPE_AT_(tacho_scope_enter_, tacho_scope_leave_, __COUNTER__, __func__, \
+                    sizeof(#__VA_ARGS__) > 1 ? __VA_ARGS__ "" : NULL)
+
+/* A message, made only while somebody listens. */
+#define TACHO_LABEL(...)                  \
+    do {                                  \
+        if (TACHO_RARELY_(tacho_marking)) \
+            tacho_label(__VA_ARGS__);     \
+    } while (0)
+
+/* TACHO_COUNTER(name, value): `name` is a string literal; `value` is not evaluated in vain. */
+#define TACHO_COUNTER(title, number)                                            \
+    do {                                                                        \
+        static struct tacho_place tacho_counter_place_ = {(title), NULL, 0, 0}; \
+        if (TACHO_RARELY_(tacho_marking))                                       \
+            tacho_place_counter(&tacho_counter_place_, (number));               \
+    } while (0)
+
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Collects the marks of all processes of a recording: finds their files, reads what is marked, and knows
+ * by the births and exits that are recorded whose marks they are.
+ *
+ * One thread. Memory: some 40 bytes for each process id in use, 12 MiB for the names, as far as there are
+ * any, and what is mapped of the files.
+ */
+#ifndef TACHO_RECORD_MARKS_COLLECTOR_H
+#define TACHO_RECORD_MARKS_COLLECTOR_H
+
+#include "record/recording_sink.h"
+
+struct marks_collector;
+
+/*
+ * Makes the place for the marks and watches the recording (recording_watch), which must outlive it. 0 or
+ * -errno.
+ */
+int marks_collector_new(struct recording *recording, struct marks_collector **ret);
+
+/* What the environment variable TACHO_MARKS is to hold for those that shall mark. */
+const char *marks_collector_variable(const struct marks_collector *collector);
+
+/*
+ * Takes what has been marked. Call it once a tick, after births and exits were heard, and again when
+ * marks_collector_patience_ns says so. About 1 µs, and 0.3 µs for each process that marks.
+ */
+void marks_collector_poll(struct marks_collector *collector);
+
+/* How long after a call of poll it wants the next one, at most; UINT64_MAX: a tick's time is fine. */
+uint64_t marks_collector_patience_ns(const struct marks_collector *collector);
+
+/* Takes the rest and removes the place. NULL is allowed. */
+void marks_collector_free(struct marks_collector *collector);
+
+#endif
