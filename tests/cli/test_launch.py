@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import pty
 import select
 import signal
@@ -57,6 +58,7 @@ def test_nothing_leaks_into_the_job(tmp_path, prepare):
     bare = surroundings([], preexec_fn=prepare)
     recorded = surroundings([TACHO, "record", "-o", str(path), "--"], preexec_fn=prepare)
     assert recorded["environment"].pop("TACHO_RECORDING") == str(path)
+    assert re.fullmatch("(tsc|mono):/dev/shm/tacho-.*", recorded["environment"].pop("TACHO_MARKS"))
     assert recorded == bare
 
 
