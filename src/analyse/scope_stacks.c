@@ -68,6 +68,7 @@ static int index_threads(struct stacks *s)
         struct scope_thread *t = &s->thread[s->threads];
         t->thread = tacho_marking_thread(s->rec, s->threads);
         t->limit_ns = end_of(s->rec, t->thread);
+        t->look_ns = TACHO_TIME_UNKNOWN;
         int r = map_put(&s->thread_of, t->thread->id, s->threads);
         if (r == 0 && s->listener->thread != NULL)
             r = s->listener->thread(s->listener->user, t);
@@ -160,11 +161,22 @@ static int end_scope(struct stacks *s, struct scope_thread *t, const struct tach
     return pop(s, t, &end);
 }
 
+static int look(struct stacks *s, struct scope_thread *t)
+{
+    t->look_ns = TACHO_TIME_UNKNOWN;
+    return s->listener->look != NULL ? s->listener->look(s->listener->user, t) : 0;
+}
+
 static int feed(struct stacks *s, const struct tacho_mark *mark)
 {
     struct scope_thread *t = thread_of(s, mark->thread);
+    int r = 0;
     if (t == NULL)
         return 0;
+    if (mark->time_ns > t->look_ns)
+        r = look(s, t);
+    if (r != 0)
+        return r;
     t->last_ns = mark->time_ns;
     switch (mark->kind) {
     case TACHO_MARK_BEGIN: return begin_scope(s, t, mark);
@@ -182,8 +194,13 @@ static int close_all(struct stacks *s)
         struct scope_end end = {t->limit_ns, TACHO_TIME_UNKNOWN, false};
         if (end.time_ns < t->last_ns)
             end.time_ns = t->last_ns;
+        /* What nobody ended was still open at that very end: memory is often largest there. */
+        bool alive = t->look_ns != TACHO_TIME_UNKNOWN && t->look_ns <= end.time_ns;
+        int r = alive ? look(s, t) : 0;
+        if (r != 0)
+            return r;
         while (t->depth > 0) {
-            int r = pop(s, t, &end);
+            r = pop(s, t, &end);
             if (r != 0)
                 return r;
         }

@@ -28,6 +28,7 @@ struct scope_thread {
     const struct tacho_marking_thread *thread;
     uint64_t limit_ns; /* when it, its process or the recording ended */
     uint64_t last_ns;  /* of its marks */
+    uint64_t look_ns;  /* the caller's, see look; TACHO_TIME_UNKNOWN: never */
     uint32_t process;  /* the caller's */
     bool main;         /* the caller's */
     struct scope_frame *frame;
@@ -51,6 +52,11 @@ struct scope_listener {
     int (*end)(void *user, struct scope_thread *t, struct scope_frame *frame,
                const struct scope_end *end); /* the frame is still the innermost */
     int (*counter)(void *user, struct scope_thread *t, const struct tacho_mark *mark);
+    /*
+     * Once for each thread that lived at its look_ns, which `thread` has set: the stack is as it
+     * stood then, with what began at that very moment and without what ended.
+     */
+    int (*look)(void *user, struct scope_thread *t);
 };
 
 struct scope_losses {

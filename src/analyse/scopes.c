@@ -151,6 +151,14 @@ static int take_thread(void *user, struct scope_thread *t)
     const uint64_t *place = map_get(&m->process_of, t->thread->entity);
     t->process = place != NULL ? (uint32_t)*place : NO_PROCESS;
     t->main = place != NULL && m->s->process[*place].main_tid == (uint32_t)t->thread->tid;
+    t->look_ns = moment_look_ns(&m->s->moment, t);
+    return 0;
+}
+
+static int look_at(void *user, struct scope_thread *t)
+{
+    struct making *m = user;
+    moment_take(&m->s->moment, t);
     return 0;
 }
 
@@ -336,7 +344,7 @@ static int order_categories(struct scopes *s)
 static int run(struct making *m)
 {
     const struct scope_listener listener = {
-        .user = m, .thread = take_thread, .begin = begin_scope, .end = end_scope};
+        .user = m, .thread = take_thread, .begin = begin_scope, .end = end_scope, .look = look_at};
     struct scopes *s = m->s;
     int r = make_rows(m);
     if (r == 0)
@@ -356,11 +364,12 @@ static int run(struct making *m)
     return r;
 }
 
-int scopes_make(struct tacho_recording *rec, struct scopes *ret)
+int scopes_make(struct tacho_recording *rec, uint32_t entity, uint64_t time_ns, struct scopes *ret)
 {
     struct scopes s = {.rec = rec, .dropped = *tacho_lost_marks(rec, 0)};
     struct making m = {.s = &s, .histogram_left = HISTOGRAM_BYTES_MAX};
-    int r = run(&m);
+    moment_ask(&s.moment, rec, entity, time_ns);
+    int r = scopes_any(rec) ? run(&m) : 0;
     bills_done(&m.bills);
     free(m.category_of);
     map_done(&m.process_of);

@@ -6,6 +6,7 @@
 #define TACHO_ANALYSE_SCOPES_H
 
 #include "analyse/histogram.h"
+#include "analyse/scope_moment.h"
 #include "analyse/scope_stacks.h"
 
 #define SCOPES_UNKNOWN UINT64_MAX
@@ -57,7 +58,8 @@ struct scopes {
     uint32_t *by_time; /* their places, the largest first, "Others" last */
     struct scope_process *process;
     size_t processes;
-    uint64_t wall_ns; /* of all processes that mark: the sum of the categories */
+    uint64_t wall_ns;     /* of all processes that mark: the sum of the categories */
+    struct moment moment; /* that was asked for */
     struct scope_losses losses;
     struct tacho_lost_marks dropped; /* by the recorder's own account */
 };
@@ -65,8 +67,11 @@ struct scopes {
 /* Whether there is anything: a thread that marked, a label, or a total. Costs nothing. */
 bool scopes_any(const struct tacho_recording *rec);
 
-/* 0, -ENOMEM, or -EIO. `rec` must outlive what is made. */
-int scopes_make(struct tacho_recording *rec, struct scopes *ret);
+/*
+ * With what the process `entity` was doing at `time_ns`, by the recording's clock; entity 0: of none.
+ * Where nobody marked all is empty. 0, -ENOMEM, -EIO and the like. `rec` must outlive what is made.
+ */
+int scopes_make(struct tacho_recording *rec, uint32_t entity, uint64_t time_ns, struct scopes *ret);
 void scopes_done(struct scopes *scopes);
 
 #endif

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 
 #include "analyse/programs.h"
-#include "analyse/scopes.h"
 #include "analyse/summary_walk.h"
 #include "base/clock.h"
 
@@ -73,6 +72,7 @@ static void forget_figures(struct summary *s)
     s->cpu.mean_cores = s->cpu.peak_cores = NAN;
     s->memory.peak_rss_bytes = s->memory.peak_pss_bytes = SUMMARY_UNKNOWN;
     s->memory.peak_after_ns = s->memory.owner_rss_bytes = SUMMARY_UNKNOWN;
+    s->memory.seen_ns = s->memory.seen_rss_bytes = SUMMARY_UNKNOWN;
     s->memory.owner = SUMMARY_NOBODY;
     memset(&s->processes, 0, sizeof s->processes);
     s->processes.total = s->processes.unseen = s->processes.peak_concurrent = SUMMARY_UNKNOWN;
@@ -95,6 +95,7 @@ static int make_rows(struct summary *s)
         return -ENOMEM;
     for (size_t i = 0; i < s->row_count; i++) {
         s->rows[i].first_ns = s->rows[i].last_ns = s->rows[i].cpu_ns = SUMMARY_UNKNOWN;
+        s->rows[i].largest_rss_ns = SUMMARY_UNKNOWN;
         int r = map_put(&s->row_of, tacho_process(s->rec, i)->entity, i);
         if (r == -ENOMEM)
             return r;
@@ -314,6 +315,21 @@ static void find_memory_peak(struct summary *s, const struct walked *found)
     }
 }
 
+/* When the peak was seen. The kernel does not tell when its peaks were; a sample is near. */
+static void find_peak_moment(struct summary *s, const struct walked *found)
+{
+    if (s->memory.owner == SUMMARY_NOBODY)
+        return;
+    const struct process_row *row = &s->rows[s->memory.owner];
+    if (!s->memory.peak_from_kernel) {
+        s->memory.seen_ns = found->sampled_peak_ns;
+        s->memory.seen_rss_bytes = s->memory.owner_rss_bytes;
+    } else if (row->largest_rss_ns != SUMMARY_UNKNOWN) {
+        s->memory.seen_ns = row->largest_rss_ns;
+        s->memory.seen_rss_bytes = row->value[PROCESS_RSS];
+    }
+}
+
 static void finish(struct summary *s, const struct walked *found)
 {
     struct counted counted;
@@ -324,6 +340,7 @@ static void finish(struct summary *s, const struct walked *found)
     sum_cpu(s, found, &counted);
     rate_cpu(s, found->any_process_sample);
     find_memory_peak(s, found);
+    find_peak_moment(s, found);
     for (unsigned i = 0; i < SUMMARY_IOS; i++)
         if ((found->io_mask >> (i + 1) & 1) == 0) /* after the CPU's column */
             s->io[i] = SUMMARY_UNKNOWN;
@@ -362,6 +379,14 @@ int summary_make(struct tacho_recording *rec, struct summary *ret)
         summary_done(&s);
     }
     return r;
+}
+
+int summary_make_scopes(const struct summary *s, struct scopes *ret)
+{
+    uint32_t owner = 0;
+    if (s->memory.seen_ns != SUMMARY_UNKNOWN)
+        owner = tacho_process(s->rec, s->memory.owner)->entity;
+    return scopes_make(s->rec, owner, s->memory.seen_ns, ret);
 }
 
 void summary_done(struct summary *s)

@@ -1,7 +1,7 @@
 /*
  * A recording in figures: what the whole cost, and what each process did. Made in one pass over the
  * samples of processes, the tree, the recorder and the machine (about 0.2 s per million samples);
- * memory is 56 bytes a process, 300 more for each that was sampled, and up to 24 MB for time lines.
+ * memory is 64 bytes a process, 300 more for each that was sampled, and up to 24 MB for time lines.
  *
  * Unknown is SUMMARY_UNKNOWN, or NAN where a figure is a double: never 0.
  */
@@ -10,6 +10,7 @@
 
 #include <tacho/recording.h>
 
+#include "analyse/scopes.h"
 #include "analyse/timeline.h"
 #include "base/map.h"
 #include "format/metric.h"
@@ -24,6 +25,7 @@ struct process_row {
     bool cpu_exact;                /* from the kernel's final account, not from the last sample */
     bool has_children;             /* that were recorded */
     uint64_t first_peak_rss_bytes; /* the kernel's peak when it was first sampled */
+    uint64_t largest_rss_ns;       /* when its largest RSS was sampled; UNKNOWN */
     uint64_t known;                /* bit m: value[m] is valid */
     uint64_t
         *value; /* by enum process_metric: the last of a counter, the largest of a gauge; NULL */
@@ -66,6 +68,12 @@ struct summary {
         uint64_t peak_after_ns;   /* since the start; UNKNOWN for the kernel's */
         size_t owner;             /* row, or SUMMARY_NOBODY */
         uint64_t owner_rss_bytes; /* at that moment */
+        /*
+         * A moment of the recording's clock that is as near to the peak as is known: the tick of the
+         * sampled sum, or where the peak is the kernel's, that of the owner's largest sample;
+         * UNKNOWN. And what was sampled of the owner then.
+         */
+        uint64_t seen_ns, seen_rss_bytes;
     } memory;
 
     uint64_t io[SUMMARY_IOS];
@@ -116,6 +124,12 @@ struct summary {
  */
 int summary_make(struct tacho_recording *rec, struct summary *ret);
 void summary_done(struct summary *summary);
+
+/*
+ * A second pass, over the marks: what was marked, with what the owner of the memory's peak was doing
+ * at memory.seen_ns. As scopes_make.
+ */
+int summary_make_scopes(const struct summary *summary, struct scopes *ret);
 
 /* The row of an entity, NULL for none. */
 struct process_row *summary_row_of(const struct summary *summary, uint32_t entity);

@@ -317,6 +317,8 @@ static void update_row(struct pass *pass, struct process_row *row, size_t i,
         uint64_t v = sample->value[position], bit = UINT64_C(1) << m;
         if (m == PROCESS_PEAK_RSS && (row->known & bit) == 0)
             row->first_peak_rss_bytes = v;
+        if (m == PROCESS_RSS && ((row->known & bit) == 0 || row->value[m] < v))
+            row->largest_rss_ns = sample->time_ns;
         bool last = metrics[m].cumulative || m == PROCESS_PARENT_PID || m == PROCESS_STATE ||
                     (row->known & bit) == 0;
         if (last || row->value[m] < v)

@@ -5,6 +5,7 @@
 
 #include <tacho/recording.h>
 
+#include "analyse/scopes.h"
 #include "analyse/summary.h"
 #include "base/number.h"
 #include "cli/cli.h"
@@ -70,26 +71,40 @@ static int print(const struct buffer *text)
     return cli_finish();
 }
 
+static int report_figures(const struct request *request, const struct summary *summary,
+                          const struct scopes *scopes)
+{
+    struct buffer text = {0};
+    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
+    if (request->json)
+        summary_put_json(&text, summary, scopes);
+    else
+        summary_put_text(&page, summary, scopes);
+    int status = print(&text);
+    buffer_done(&text);
+    return status;
+}
+
 static int report_file(const struct request *request, const char *path)
 {
     struct tacho_recording *rec;
     struct tacho_error error;
     struct summary summary;
+    struct scopes scopes;
     if (tacho_recording_open(path, &rec, &error) != 0)
         return cli_failed("%s", error.message);
     int r = summary_make(rec, &summary);
+    if (r == 0) {
+        r = summary_make_scopes(&summary, &scopes);
+        if (r != 0)
+            summary_done(&summary);
+    }
     if (r != 0) {
         tacho_recording_close(rec);
         return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
     }
-    struct buffer text = {0};
-    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
-    if (request->json)
-        summary_put_json(&text, &summary);
-    else
-        summary_put_text(&page, &summary);
-    int status = print(&text);
-    buffer_done(&text);
+    int status = report_figures(request, &summary, &scopes);
+    scopes_done(&scopes);
     summary_done(&summary);
     tacho_recording_close(rec);
     return status;

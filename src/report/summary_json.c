@@ -3,10 +3,10 @@
 #include <math.h>
 #include <sys/wait.h>
 
-#include "analyse/scopes.h"
 #include "report/json.h"
 #include "report/quantity.h"
 #include "report/receipt.h"
+#include "report/summary_parts.h"
 
 static void put_started(struct json *j, const struct summary *s)
 {
@@ -59,7 +59,7 @@ static void put_cpu(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
-static void put_memory(struct json *j, const struct summary *s)
+static void put_memory(struct json *j, const struct summary *s, const struct scopes *scopes)
 {
     json_begin(j, "memory", '{');
     json_number(j, "peak_rss_bytes", s->memory.peak_rss_bytes);
@@ -78,6 +78,7 @@ static void put_memory(struct json *j, const struct summary *s)
         json_text(j, "name", p->comm);
         json_list(j, "command", p->argv, p->argv_bytes);
         json_number(j, "rss_bytes", s->memory.owner_rss_bytes);
+        json_put_moment(j, s, &scopes->moment);
         json_end(j, '}');
     }
     json_end(j, '}');
@@ -129,112 +130,30 @@ static void put_machine(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
-/* ---- what the code marked ---- */
-
-static void put_scope(struct json *j, const struct scope_row *row)
-{
-    json_begin(j, NULL, '{');
-    json_text(j, "name", row->name);
-    json_text(j, "category", row->category);
-    json_number(j, "count", row->count);
-    json_seconds(j, "total_s", row->total_ns);
-    json_seconds(j, "self_s", row->timed > 0 ? row->self_ns : SUMMARY_UNKNOWN);
-    json_seconds(j, "min_s", row->timed > 0 ? row->min_ns : SUMMARY_UNKNOWN);
-    json_seconds(j, "max_s", row->max_ns);
-    json_seconds(j, "mean_s", row->sum_ns / row->count);
-    json_seconds(j, "p50_s", row->p50_ns);
-    json_seconds(j, "p99_s", row->p99_ns);
-    json_seconds(j, "cpu_s", row->cpu_ns);
-    json_bool(j, "cpu_is_estimated", row->cpu_estimated);
-    json_number(j, "read_bytes", row->read_bytes);
-    json_number(j, "write_bytes", row->write_bytes);
-    json_bool(j, "io_is_estimated", row->usage_estimated);
-    json_number(j, "rss_peak_bytes", row->rss_peak_bytes);
-    if (row->rss_delta_known)
-        json_signed(j, "rss_delta_bytes", row->rss_delta_bytes);
-    else
-        json_null(j, "rss_delta_bytes");
-    json_end(j, '}');
-}
-
-static void put_category(struct json *j, const struct scopes *s, size_t i)
-{
-    const struct scope_category *category = &s->category[s->by_time[i]];
-    double share = s->wall_ns > 0 ? (double)category->total_ns / (double)s->wall_ns : NAN;
-    json_begin(j, NULL, '{');
-    j->flat = true;
-    json_text(j, "name", category->name);
-    json_seconds(j, "total_s", category->total_ns);
-    json_real(j, "share", share);
-    json_end(j, '}');
-    j->flat = false;
-}
-
-static void put_labels(struct json *j, const struct summary *s)
-{
-    json_begin(j, "labels", '[');
-    for (size_t i = 0; i < tacho_label_count(s->rec); i++) {
-        const struct tacho_label *label = tacho_label_at(s->rec, i);
-        const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
-        json_begin(j, NULL, '{');
-        j->flat = true;
-        json_seconds(j, "at_s",
-                     label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
-        json_text(j, "text", label->text);
-        if (p != NULL)
-            json_signed(j, "pid", p->pid);
-        else
-            json_null(j, "pid");
-        json_end(j, '}');
-        j->flat = false;
-    }
-    json_end(j, ']');
-}
-
-static void put_marks(struct json *j, const struct summary *s)
-{
-    struct scopes scopes = {0};
-    bool any = tacho_marking_thread_count(s->rec) > 0 || tacho_total_count(s->rec) > 0;
-    if (any && scopes_make(s->rec, &scopes) != 0) {
-        j->out->failed = true;
-        return;
-    }
-    json_begin(j, "scopes", '[');
-    for (size_t i = 0; i < scopes.rows; i++)
-        put_scope(j, &scopes.row[i]);
-    json_end(j, ']');
-    json_begin(j, "categories", '[');
-    for (size_t i = 0; i < scopes.categories; i++)
-        put_category(j, &scopes, i);
-    json_end(j, ']');
-    put_labels(j, s);
-    scopes_done(&scopes);
-}
-
 /* What this version does not record: nobody looked for GPUs. */
-static void put_rest(struct json *j, const struct summary *s)
+static void put_rest(struct json *j, const struct summary *s, const struct scopes *scopes)
 {
     static const char *const empty[] = {"ranks", "findings"};
     json_null(j, "gpu");
-    put_marks(j, s);
+    json_put_marks(j, s, scopes);
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
         json_begin(j, empty[i], '[');
         json_end(j, ']');
     }
 }
 
-void summary_put_json(struct buffer *ret, const struct summary *s)
+void summary_put_json(struct buffer *ret, const struct summary *s, const struct scopes *scopes)
 {
     struct json j = {.out = ret};
     json_begin(&j, NULL, '{');
     put_session(&j, s);
     put_cpu(&j, s);
-    put_memory(&j, s);
+    put_memory(&j, s, scopes);
     put_io(&j, s);
     json_put_receipt(&j, s);
     put_peaks(&j, s);
     put_recorder(&j, s);
     put_machine(&j, s);
-    put_rest(&j, s);
+    put_rest(&j, s, scopes);
     json_end(&j, '}');
 }

@@ -1,14 +1,24 @@
-/* The parts of summary_put_text, a file each. Not for other folders. */
+/* The parts of summary_put_text and summary_put_json, a file each. Not for other folders. */
 #ifndef TACHO_REPORT_SUMMARY_PARTS_H
 #define TACHO_REPORT_SUMMARY_PARTS_H
 
+#include "report/json.h"
 #include "report/summary_text.h"
 
 /* summary_tables.c: programs, the costliest processes, those that failed. */
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
 /* summary_scopes.c: scopes, categories, labels; nothing where nobody marked. */
-void summary_put_scopes(const struct page *page, const struct summary *summary);
+void summary_put_scopes(const struct page *page, const struct summary *summary,
+                        const struct scopes *scopes);
+
+/* summary_moment.c: what the owner of the memory's peak was doing then, more words of a figure. */
+void summary_put_moment(const struct page *page, const struct summary *summary,
+                        const struct moment *moment);
+
+/* summary_json_marks.c: scopes, categories, labels; and keys of memory.peak_owner. */
+void json_put_marks(struct json *json, const struct summary *summary, const struct scopes *scopes);
+void json_put_moment(struct json *json, const struct summary *summary, const struct moment *moment);
 
 /* summary_unknown.c: what is not known, and why; what the recorder itself took. */
 void summary_put_unknown(const struct page *page, const struct summary *summary);

@@ -124,7 +124,7 @@ static void put_category(struct columns *table, const struct scopes *s,
 /* The last is "Others", shown however many there are. */
 static void put_categories(const struct page *page, const struct scopes *s)
 {
-    size_t all = s->categories - 1;
+    size_t all = s->categories > 0 ? s->categories - 1 : 0;
     size_t shown = all < CATEGORIES_SHOWN ? all : CATEGORIES_SHOWN;
     struct columns *table = shown > 0 && s->wall_ns > 0 ? table_of(page, &category_columns) : NULL;
     if (table == NULL)
@@ -193,18 +193,11 @@ static void put_losses(const struct page *page, const struct scopes *s)
     put_loss(page, seen > told ? seen : told, " begins and ends did not match");
 }
 
-void summary_put_scopes(const struct page *page, const struct summary *s)
+void summary_put_scopes(const struct page *page, const struct summary *s,
+                        const struct scopes *scopes)
 {
-    struct scopes scopes;
-    if (!scopes_any(s->rec))
-        return;
-    if (scopes_make(s->rec, &scopes) != 0) {
-        page->out->failed = true;
-        return;
-    }
-    put_scopes(page, &scopes);
-    put_categories(page, &scopes);
-    put_losses(page, &scopes);
+    put_scopes(page, scopes);
+    put_categories(page, scopes);
+    put_losses(page, scopes);
     put_labels(page, s);
-    scopes_done(&scopes);
 }

@@ -190,7 +190,8 @@ static void put_cpu(const struct page *page, const struct summary *s)
     buffer_done(&words);
 }
 
-static void put_memory(const struct page *page, const struct summary *s)
+static void put_memory(const struct page *page, const struct summary *s,
+                       const struct scopes *scopes)
 {
     struct buffer figure = {0}, words = {0};
     const struct tacho_process *owner =
@@ -222,6 +223,7 @@ static void put_memory(const struct page *page, const struct summary *s)
         buffer_put_text(&words, " counting shared memory once (PSS)");
     }
     page_more(page, INK_FAINT, &words);
+    summary_put_moment(page, s, &scopes->moment);
     page->out->failed |= figure.failed || words.failed;
     buffer_done(&figure);
     buffer_done(&words);
@@ -300,7 +302,8 @@ static void put_machine(const struct page *page, const struct summary *s)
     buffer_done(&words);
 }
 
-static void put_figures(const struct page *page, const struct summary *s)
+static void put_figures(const struct page *page, const struct summary *s,
+                        const struct scopes *scopes)
 {
     if (target_is(s, "machine")) {
         put_machine(page, s);
@@ -308,7 +311,7 @@ static void put_figures(const struct page *page, const struct summary *s)
     }
     if (s->cpu.total_ns != SUMMARY_UNKNOWN)
         put_cpu(page, s);
-    put_memory(page, s);
+    put_memory(page, s, scopes);
     put_transfer(page, "Read", "from", s->io[SUMMARY_READ_BYTES], s->io[SUMMARY_READ_CHARS],
                  s->io[SUMMARY_READ_COUNT]);
     put_transfer(page, "Written", "to", s->io[SUMMARY_WRITE_BYTES], s->io[SUMMARY_WRITE_CHARS],
@@ -401,12 +404,12 @@ static void put_over_time(const struct page *page, const struct summary *s)
     put_axis(page, s, &spark);
 }
 
-void summary_put_text(const struct page *page, const struct summary *s)
+void summary_put_text(const struct page *page, const struct summary *s, const struct scopes *scopes)
 {
     put_head(page, s);
-    put_figures(page, s);
+    put_figures(page, s, scopes);
     put_over_time(page, s);
     summary_put_tables(page, s);
-    summary_put_scopes(page, s);
+    summary_put_scopes(page, s, scopes);
     summary_put_unknown(page, s);
 }

@@ -6,7 +6,7 @@ static struct tacho_recording *scene_open(struct scene *scene, struct scopes *re
 {
     struct tacho_recording *rec = scene_end(scene);
     assert_true(scopes_any(rec));
-    assert_int_equal(scopes_make(rec, ret), 0);
+    assert_int_equal(scopes_make(rec, 0, 0, ret), 0);
     return rec;
 }
 
@@ -150,28 +150,6 @@ static void test_exec(void **state)
 
 /* ---- what was used inside ---- */
 
-#define MS UINT64_C(1000000)
-
-/* At 0, 100, … 500 ms: CPU 50 ms a tick, 1000 bytes read, RSS 0, 1000, … but 9999 at 300 ms. */
-static void scene_samples(struct scene *scene)
-{
-    struct made *m = &scene->m;
-    uint64_t value[METRICS_MAX] = {0}, known = 0;
-    uint32_t groups = (1u << kind_info(ENTITY_PROCESS)->group_count) - 1;
-    made_metrics(m);
-    struct track *track = stage_add(m->processes, 1, ENTITY_PROCESS);
-    known |= UINT64_C(1) << PROCESS_CPU | UINT64_C(1) << PROCESS_RSS;
-    known |= UINT64_C(1) << PROCESS_READ_BYTES;
-    for (uint64_t i = 0; i <= 5; i++) {
-        made_tick(m, scene->base_ns + i * 100 * MS);
-        value[PROCESS_CPU] = i * 50 * MS;
-        value[PROCESS_READ_BYTES] = i * 1000;
-        value[PROCESS_RSS] = i == 3 ? 9999 : i * 1000;
-        assert_int_equal(stage_put(m->processes, track, groups, false, value, known), 0);
-    }
-    made_flush(m, true);
-}
-
 static void test_usage(void **state)
 {
     const struct mark main_thread[] = {
@@ -187,7 +165,7 @@ static void test_usage(void **state)
     struct scene scene;
     struct scopes s;
     scene_begin(&scene);
-    scene_samples(&scene);
+    scene_samples(&scene, 0);
     made_thread(&scene.m, 2, 1, 1002, scene.base_ns);
     made_site(&scene.m, 1, "a", "A");
     made_site(&scene.m, 2, "clocked", "");
@@ -270,7 +248,7 @@ static void test_chaos(void **state)
         struct scopes s;
         scene_begin(&scene);
         made_birth(&scene.m, 2, "other");
-        scene_samples(&scene);
+        scene_samples(&scene, 0);
         for (uint64_t i = 1; i <= 4; i++)
             made_site(&scene.m, i, "site", i % 2 == 0 ? "" : "category");
         for (uint64_t t = 0; t < 6; t++) {

@@ -121,6 +121,34 @@ static inline struct tacho_recording *scene_end(struct scene *scene)
     return rec;
 }
 
+#define MS UINT64_C(1000000)
+
+/*
+ * At 0, 100, … 500 ms: CPU 50 ms a tick, 1000 bytes read, RSS 0, 1000, … but 9999 at 300 ms. The
+ * kernel's own peak of RSS is known where it is not 0.
+ */
+static inline void scene_samples(struct scene *scene, uint64_t kernel_peak_bytes)
+{
+    struct made *m = &scene->m;
+    uint64_t value[METRICS_MAX] = {0}, known = 0;
+    uint32_t groups = (1u << kind_info(ENTITY_PROCESS)->group_count) - 1;
+    made_metrics(m);
+    struct track *track = stage_add(m->processes, 1, ENTITY_PROCESS);
+    known |= UINT64_C(1) << PROCESS_CPU | UINT64_C(1) << PROCESS_RSS;
+    known |= UINT64_C(1) << PROCESS_READ_BYTES;
+    known |= kernel_peak_bytes > 0 ? UINT64_C(1) << PROCESS_PEAK_RSS : 0;
+
+    for (uint64_t i = 0; i <= 5; i++) {
+        made_tick(m, scene->base_ns + i * 100 * MS);
+        value[PROCESS_CPU] = i * 50 * MS;
+        value[PROCESS_READ_BYTES] = i * 1000;
+        value[PROCESS_RSS] = i == 3 ? 9999 : i * 1000;
+        value[PROCESS_PEAK_RSS] = i < 3 ? 2000 : kernel_peak_bytes;
+        assert_int_equal(stage_put(m->processes, track, groups, false, value, known), 0);
+    }
+    made_flush(m, true);
+}
+
 /* The example of docs/SCOPES.md. */
 static inline void scene_example(struct scene *scene)
 {

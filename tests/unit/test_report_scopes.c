@@ -10,16 +10,19 @@ static struct buffer render(struct scene *scene, unsigned width)
 {
     struct buffer out = {0};
     struct summary summary;
+    struct scopes scopes;
     struct tacho_recording *rec = scene_end(scene);
     struct page page = page_of(&out, width, true, false);
     assert_int_equal(summary_make(rec, &summary), 0);
-    summary_put_text(&page, &summary);
+    assert_int_equal(summary_make_scopes(&summary, &scopes), 0);
+    summary_put_text(&page, &summary, &scopes);
     for (uint8_t *at = out.data, *end; at < out.data + out.len; at = end + 1) {
         end = memchr(at, '\n', out.len - (size_t)(at - out.data));
         assert_non_null(end);
         assert_true(text_width(at, (size_t)(end - at)) <= width);
     }
-    summary_put_json(&out, &summary);
+    summary_put_json(&out, &summary, &scopes);
+    scopes_done(&scopes);
     summary_done(&summary);
     tacho_recording_close(rec);
     assert_false(out.failed);
@@ -61,6 +64,50 @@ static void test_the_example(void **state)
     assert_says(&out, "\"share\": 0.45");
     assert_says(&out, "\"text\": \"half way\", \"pid\": 1001");
     assert_says(&out, "\"lost_marks\": 0");
+    buffer_done(&out);
+}
+
+/* At 300 ms, where scene_samples has the most memory, as a sampled sum or near the kernel's peak. */
+static struct buffer render_peak(uint64_t kernel_peak_bytes)
+{
+    const struct mark main_thread[] = {BEGIN(150 * MS, 1), BEGIN(160 * MS, 2), END(300 * MS, 2),
+                                       BEGIN(300 * MS, 3), END(450 * MS, 3)};
+    const struct mark worker[] = {BEGIN(299 * MS, 2)};
+    struct scene scene;
+    scene_begin(&scene);
+    scene_samples(&scene, kernel_peak_bytes);
+    made_site(&scene.m, 1, "train", "");
+    made_site(&scene.m, 2, "epoch", "");
+    made_site(&scene.m, 3, "load\x1B batch", "");
+    MADE(&scene.m, RECORD_THREAD, thread, .thread = 2, .entity = 1, .tid = 1002,
+         .time_ns = scene.base_ns, .name = span_text("pool"), .flags = 0);
+    scene_marks(&scene, 1, 0, main_thread, 5);
+    scene_marks(&scene, 2, 0, worker, 1);
+    MADE(&scene.m, RECORD_LABEL, label, .entity = 1, .time_ns = scene.base_ns + 250 * MS,
+         .text = span_text("epoch 3"));
+    MADE(&scene.m, RECORD_LABEL, label, .entity = 1, .time_ns = scene.base_ns + 350 * MS,
+         .text = span_text("epoch 4"));
+    return render(&scene, 100);
+}
+
+static void test_where_the_peak_lay(void **state)
+{
+    struct buffer out = render_peak(0);
+    assert_says(&out, "then in train > load\\x1b batch\n");
+    assert_says(&out, " its thread pool (1002) in epoch\n");
+    assert_says(&out, " after \"epoch 3\", 0.25 s in\n");
+    assert_says(&out, "\"at_s\": 0.3,");
+    assert_says(&out, "\"threads_in_scopes\": 2,");
+    assert_says(&out, "{\"tid\": 1001, \"thread\": null, \"depth\": 2, "
+                      "\"scopes\": [\"train\", \"load\\u001b batch\"]}");
+    assert_says(&out, "{\"tid\": 1002, \"thread\": \"pool\", \"depth\": 1, "
+                      "\"scopes\": [\"epoch\"]}");
+    assert_says(&out, "\"text\": \"epoch 3\",");
+    buffer_done(&out);
+    out = render_peak(20000);
+    assert_says(&out, "9.76 KiB when sampled at 0.30 s, in train > load\\x1b batch\n");
+    assert_says(&out, "\"peak_at_s\": null,");
+    assert_says(&out, "\"at_s\": 0.3,");
     buffer_done(&out);
 }
 
@@ -130,9 +177,8 @@ static void test_hostile_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example),
-        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_nobody_marked),
+        cmocka_unit_test(test_the_example),   cmocka_unit_test(test_where_the_peak_lay),
+        cmocka_unit_test(test_losses),        cmocka_unit_test(test_nobody_marked),
         cmocka_unit_test(test_hostile_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,16 +22,19 @@ static int clean_up(void **state)
 enum rendering { SUMMARY_TEXT, SUMMARY_JSON, INFO_TEXT, INFO_JSON, RENDERINGS };
 
 static struct summary summary;
+static struct scopes scopes;
 static struct contents contents;
 
 static void read_story(struct tacho_recording *rec)
 {
     assert_int_equal(summary_make(rec, &summary), 0);
+    assert_int_equal(summary_make_scopes(&summary, &scopes), 0);
     assert_int_equal(contents_count(rec, &contents), 0);
 }
 
 static void close_story(struct tacho_recording *rec)
 {
+    scopes_done(&scopes);
     summary_done(&summary);
     tacho_recording_close(rec);
     story_done(&story);
@@ -43,8 +46,8 @@ static void render(struct tacho_recording *rec, enum rendering rendering, unsign
     buffer_clear(&out);
     struct page page = page_of(&out, width, utf8, colour);
     switch (rendering) {
-    case SUMMARY_TEXT: summary_put_text(&page, &summary); break;
-    case SUMMARY_JSON: summary_put_json(&out, &summary); break;
+    case SUMMARY_TEXT: summary_put_text(&page, &summary, &scopes); break;
+    case SUMMARY_JSON: summary_put_json(&out, &summary, &scopes); break;
     case INFO_TEXT: info_put_text(&page, "run\x1B.tacho", &summary, &contents); break;
     case INFO_JSON: info_put_json(&out, "run\x1B.tacho", &summary, &contents); break;
     case RENDERINGS: break;

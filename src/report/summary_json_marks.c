@@ -1,0 +1,121 @@
+/* What the code marked, for programs. */
+#include <math.h>
+
+#include "report/json.h"
+#include "report/summary_parts.h"
+
+static void put_scope(struct json *j, const struct scope_row *row)
+{
+    json_begin(j, NULL, '{');
+    json_text(j, "name", row->name);
+    json_text(j, "category", row->category);
+    json_number(j, "count", row->count);
+    json_seconds(j, "total_s", row->total_ns);
+    json_seconds(j, "self_s", row->timed > 0 ? row->self_ns : SUMMARY_UNKNOWN);
+    json_seconds(j, "min_s", row->timed > 0 ? row->min_ns : SUMMARY_UNKNOWN);
+    json_seconds(j, "max_s", row->max_ns);
+    json_seconds(j, "mean_s", row->sum_ns / row->count);
+    json_seconds(j, "p50_s", row->p50_ns);
+    json_seconds(j, "p99_s", row->p99_ns);
+    json_seconds(j, "cpu_s", row->cpu_ns);
+    json_bool(j, "cpu_is_estimated", row->cpu_estimated);
+    json_number(j, "read_bytes", row->read_bytes);
+    json_number(j, "write_bytes", row->write_bytes);
+    json_bool(j, "io_is_estimated", row->usage_estimated);
+    json_number(j, "rss_peak_bytes", row->rss_peak_bytes);
+    if (row->rss_delta_known)
+        json_signed(j, "rss_delta_bytes", row->rss_delta_bytes);
+    else
+        json_null(j, "rss_delta_bytes");
+    json_end(j, '}');
+}
+
+static void put_category(struct json *j, const struct scopes *s, size_t i)
+{
+    const struct scope_category *category = &s->category[s->by_time[i]];
+    double share = s->wall_ns > 0 ? (double)category->total_ns / (double)s->wall_ns : NAN;
+    json_begin(j, NULL, '{');
+    j->flat = true;
+    json_text(j, "name", category->name);
+    json_seconds(j, "total_s", category->total_ns);
+    json_real(j, "share", share);
+    json_end(j, '}');
+    j->flat = false;
+}
+
+/* The keys of a label without its brackets. */
+static void put_label(struct json *j, const struct summary *s, const struct tacho_label *label)
+{
+    const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
+    json_seconds(j, "at_s", label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
+    json_text(j, "text", label->text);
+    if (p != NULL)
+        json_signed(j, "pid", p->pid);
+    else
+        json_null(j, "pid");
+}
+
+static void put_labels(struct json *j, const struct summary *s)
+{
+    json_begin(j, "labels", '[');
+    for (size_t i = 0; i < tacho_label_count(s->rec); i++) {
+        json_begin(j, NULL, '{');
+        j->flat = true;
+        put_label(j, s, tacho_label_at(s->rec, i));
+        json_end(j, '}');
+        j->flat = false;
+    }
+    json_end(j, ']');
+}
+
+void json_put_marks(struct json *j, const struct summary *s, const struct scopes *scopes)
+{
+    json_begin(j, "scopes", '[');
+    for (size_t i = 0; i < scopes->rows; i++)
+        put_scope(j, &scopes->row[i]);
+    json_end(j, ']');
+    json_begin(j, "categories", '[');
+    for (size_t i = 0; scopes->processes > 0 && i < scopes->categories; i++)
+        put_category(j, scopes, i);
+    json_end(j, ']');
+    put_labels(j, s);
+}
+
+/* ---- what the owner of the memory's peak was doing ---- */
+
+static void put_stack(struct json *j, const struct summary *s, const struct moment_stack *stack)
+{
+    json_begin(j, NULL, '{');
+    j->flat = true;
+    json_signed(j, "tid", stack->thread->tid);
+    json_text(j, "thread", stack->thread->name[0] != '\0' ? stack->thread->name : NULL);
+    json_number(j, "depth", stack->depth);
+    json_begin(j, "scopes", '[');
+    for (size_t i = 0; i < stack->scopes; i++) {
+        const struct tacho_site *site = tacho_site(s->rec, stack->site[i]);
+        json_text(j, NULL, site != NULL ? site->name : NULL);
+    }
+    json_end(j, ']');
+    json_end(j, '}');
+    j->flat = false;
+}
+
+void json_put_moment(struct json *j, const struct summary *s, const struct moment *moment)
+{
+    uint64_t at = s->memory.seen_ns;
+    if (at != SUMMARY_UNKNOWN)
+        at = at > s->started_ns ? at - s->started_ns : 0;
+    json_seconds(j, "at_s", at);
+    json_number(j, "threads_in_scopes", moment->threads);
+    json_begin(j, "stacks", '[');
+    for (size_t i = 0; i < moment->stacks; i++)
+        put_stack(j, s, &moment->stack[i]);
+    json_end(j, ']');
+    if (moment->label == NULL) {
+        json_null(j, "label");
+        return;
+    }
+    json_begin(j, "label", '{');
+    put_label(j, s, moment->label);
+    json_end(j, '}');
+}

@@ -1,0 +1,194 @@
+/* What a process was doing at one moment: stacks of scopes, and the last label. */
+#include "analyse/scopes.h"
+#include "test_marks_build.h"
+
+static struct tacho_recording *scene_look(struct scene *scene, uint32_t entity, uint64_t at_ns,
+                                          struct scopes *ret)
+{
+    uint64_t time_ns = scene->base_ns + at_ns;
+    struct tacho_recording *rec = scene_end(scene);
+    assert_int_equal(scopes_make(rec, entity, time_ns, ret), 0);
+    return rec;
+}
+
+static void scene_done(struct scopes *s, struct tacho_recording *rec)
+{
+    scopes_done(s);
+    tacho_recording_close(rec);
+}
+
+/* "a>b", of the kept ones. */
+static void assert_stack(const struct scopes *s, size_t i, int tid, const char *path)
+{
+    char said[256] = "";
+    assert_true(i < s->moment.stacks);
+    const struct moment_stack *stack = &s->moment.stack[i];
+    for (size_t k = 0; k < stack->scopes; k++) {
+        const struct tacho_site *site = tacho_site(s->rec, stack->site[k]);
+        snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", k > 0 ? ">" : "",
+                 site != NULL ? site->name : "?");
+    }
+    assert_string_equal(said, path);
+    assert_int_equal(stack->thread->tid, tid);
+}
+
+static void make_sites(struct scene *scene)
+{
+    made_site(&scene->m, 1, "train", "Core");
+    made_site(&scene->m, 2, "epoch", "");
+    made_site(&scene->m, 3, "load", "I/O");
+}
+
+/* At each moment of one thread: what begins then is open, what ends then is not. */
+static void test_each_moment(void **state)
+{
+    static const char *const path[] = {"",
+                                       "train",
+                                       "train",
+                                       "train>epoch",
+                                       "train>epoch>load",
+                                       "train>epoch",
+                                       "train>epoch>?",
+                                       "train",
+                                       ""};
+    const struct mark marks[] = {BEGIN(10, 1), BEGIN(30, 2), BEGIN(40, 3), END(50, 3),
+                                 BEGIN(60, 9), END(70, 2),   END(80, 1),   BEGIN(95, 1)};
+    for (uint64_t at = 0; at < 90; at += 10) {
+        struct scene scene;
+        struct scopes s;
+        scene_begin(&scene);
+        make_sites(&scene);
+        scene_marks(&scene, 1, 0, marks, 4);
+        if (at % 20 == 0) /* blocks change nothing */
+            made_marks_block(&scene.m, &scene.k);
+        scene_marks(&scene, 1, 4, marks + 4, 4);
+        struct tacho_recording *rec = scene_look(&scene, 1, at, &s);
+        assert_int_equal(s.moment.threads, path[at / 10][0] != '\0');
+        assert_int_equal(s.moment.stacks, s.moment.threads);
+        if (s.moment.stacks > 0)
+            assert_stack(&s, 0, 1001, path[at / 10]);
+        scene_done(&s, rec);
+    }
+}
+
+/* The main thread's stack comes first, then those that began something last; of this process. */
+static void test_threads(void **state)
+{
+    const struct mark first[] = {BEGIN(5, 1)}, second[] = {BEGIN(20, 2), BEGIN(30, 3)};
+    const struct mark third[] = {BEGIN(25, 3)}, fourth[] = {BEGIN(10, 1), END(40, 1)};
+    const struct mark ended[] = {BEGIN(10, 2)}, others[] = {BEGIN(15, 1)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    make_sites(&scene);
+    made_birth(&scene.m, 2, "other");
+    for (uint64_t t = 2; t <= 6; t++)
+        made_thread(&scene.m, t, t == 6 ? 2 : 1, 1000 + t, scene.base_ns);
+    made_thread_end(&scene.m, 5, scene.base_ns + 45);
+    scene_marks(&scene, 1, 0, first, 1);
+    scene_marks(&scene, 2, 0, second, 2);
+    scene_marks(&scene, 3, 0, third, 1);
+    scene_marks(&scene, 4, 0, fourth, 2);
+    scene_marks(&scene, 5, 0, ended, 1);
+    scene_marks(&scene, 6, 0, others, 1);
+    scene.m.now_ns += 50;
+    made_exit(&scene.m, 1);
+    struct tacho_recording *rec = scene_look(&scene, 1, 50, &s);
+    assert_int_equal(s.moment.threads, 3);
+    assert_stack(&s, 0, 1001, "train");
+    assert_stack(&s, 1, 1002, "epoch>load");
+    assert_stack(&s, 2, 1003, "load");
+    scene_done(&s, rec);
+}
+
+/* A recording that ends at the peak: what nobody ended is still open then. */
+static void test_at_the_end(void **state)
+{
+    const struct mark marks[] = {BEGIN(10, 1), BEGIN(50, 2)};
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    make_sites(&scene);
+    scene_marks(&scene, 1, 0, marks, 2);
+    struct tacho_recording *rec = scene_look(&scene, 1, 50, &s);
+    assert_int_equal(tacho_last_ns(rec), scene.base_ns + 50);
+    assert_stack(&s, 0, 1001, "train>epoch");
+    scene_done(&s, rec);
+}
+
+static void test_bounds(void **state)
+{
+    struct mark deep[100];
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    for (uint32_t i = 0; i < 100; i++) {
+        deep[i] = (struct mark)BEGIN(i, i + 1);
+        made_site(&scene.m, i + 1, "a", "");
+    }
+    scene_marks(&scene, 1, 0, deep, 100);
+    for (uint64_t t = 2; t < 42; t++) {
+        made_thread(&scene.m, t, 1, 1000 + t, scene.base_ns);
+        scene_marks(&scene, t, 0, &(struct mark)BEGIN(t * 7 % 41, 1), 1);
+    }
+    scene.m.now_ns += 200;
+    made_exit(&scene.m, 1);
+    struct tacho_recording *rec = scene_look(&scene, 1, 150, &s);
+    assert_int_equal(s.moment.threads, 41);
+    assert_int_equal(s.moment.stacks, MOMENT_STACKS_MAX);
+    const struct moment_stack *stack = s.moment.stack;
+    assert_int_equal(stack[0].thread->tid, 1001);
+    assert_int_equal(stack[0].depth, 100);
+    assert_int_equal(stack[0].scopes, MOMENT_SCOPES_MAX);
+    for (uint32_t i = 0; i < MOMENT_SCOPES_MAX; i++)
+        assert_int_equal(stack[0].site[i], i < MOMENT_SCOPES_MAX / 2 ? i : 100 - 64 + i);
+    assert_int_equal(stack[1].begin_ns, scene.base_ns + 40);
+    for (size_t i = 2; i < MOMENT_STACKS_MAX; i++)
+        assert_int_equal(stack[i].begin_ns, stack[i - 1].begin_ns - 1);
+    scene_done(&s, rec);
+}
+
+static void put_label(struct scene *scene, uint64_t entity, uint64_t at, const char *text)
+{
+    MADE(&scene->m, RECORD_LABEL, label, .entity = entity, .time_ns = scene->base_ns + at,
+         .text = span_text(text));
+}
+
+/* The process's own last one, else anybody's; the file has them in any order. */
+static void test_labels(void **state)
+{
+    static const struct {
+        uint32_t entity;
+        uint64_t at;
+        const char *text;
+    } cases[] = {{1, 4, NULL},        {1, 5, "of nobody"},     {1, 10, "of the other"},
+                 {1, 20, "first"},    {1, 29, "first"},        {1, 30, "same, later"},
+                 {1, 99, "the last"}, {2, 99, "of the other"}, {0, 99, NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene scene;
+        struct scopes s;
+        scene_begin(&scene);
+        put_label(&scene, 1, 90, "the last");
+        put_label(&scene, 1, 20, "first");
+        put_label(&scene, 0, 5, "of nobody");
+        put_label(&scene, 2, 10, "of the other");
+        put_label(&scene, 1, 30, "same");
+        put_label(&scene, 1, 30, "same, later");
+        struct tacho_recording *rec = scene_look(&scene, cases[i].entity, cases[i].at, &s);
+        const struct tacho_label *label = s.moment.label;
+        assert_true((label == NULL) == (cases[i].text == NULL));
+        if (label != NULL)
+            assert_string_equal(label->text, cases[i].text);
+        scene_done(&s, rec);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_moment), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_at_the_end),  cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_labels),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
