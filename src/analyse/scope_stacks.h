@@ -65,7 +65,7 @@ struct scope_losses {
     uint64_t too_deep;   /* scopes deeper than SCOPE_DEPTH_MAX */
 };
 
-/* 0, -ENOMEM, -EIO and the like, or what a listener's function returned. */
+/* 0, -ENOMEM, why the recording could not be read (-EIO, …), or what a listener's function returned. */
 int scope_stacks_run(struct tacho_recording *rec, const struct scope_listener *listener,
                      struct scope_losses *ret);
 

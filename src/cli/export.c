@@ -193,8 +193,9 @@ static int say_why_it_ended(const struct request *request, const struct export *
     unsigned long long rows = export_rows(export);
     if (error == ENOMEM)
         return cli_failed("out of memory after %llu rows", rows);
-    if (!export_write_failed(export) && error == EIO)
-        return cli_failed("%s: cannot be read on after %llu rows", request->file, rows);
+    if (!export_write_failed(export))
+        return cli_failed("%s: cannot be read on after %llu rows: %s", request->file, rows,
+                          strerror(error));
     if (request->output == NULL && error == EPIPE)
         return EXIT_FAILED; /* the reader had enough */
     return cli_failed("cannot write %s: %s%s", where, strerror(error), kept);

@@ -80,7 +80,7 @@ int export_run(struct export *export, drain_write write, void *context)
     export->drain.write = write;
     export->drain.context = context;
     int r = export->options.table->run(export);
-    if (r == -EIO && !export->drain.refused)
+    if (r < 0 && r != -ENOMEM && !export->drain.refused)
         (void)drain_flush(&export->drain); /* whole rows up to where reading ended */
     return r;
 }

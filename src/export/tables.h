@@ -49,8 +49,8 @@ int export_open(struct tacho_recording *rec, const struct export_options *option
                 struct export **ret, struct tacho_error *error);
 
 /*
- * Writes the table. 0, what `write` returned, -ENOMEM, or -EIO (the recording could not be read
- * on). Once only. About 0.5 µs a row of samples.
+ * Writes the table. 0, what `write` returned, -ENOMEM, or why the recording could not be read on
+ * (-EIO, -ESTALE, …). Once only. About 0.5 µs a row of samples.
  */
 int export_run(struct export *export, drain_write write, void *context);
 

@@ -6,9 +6,10 @@ import pty
 import re
 import subprocess
 import unicodedata
+from pathlib import Path
 
 import pytest
-from support import TACHO, record, report, run
+from support import SANITIZED, TACHO, record, report, run
 
 NUMBER = (int, float)
 OPTIONAL = (int, float, type(None))
@@ -210,6 +211,22 @@ def test_unreadable(recording, tmp_path):
             folder.chmod(0o755)
         become = lambda: (os.setgid(65534), os.setuid(65534))  # noqa: E731
     assert "Permission denied" in one_line(run("report", path, preexec_fn=become), 1)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a leak sanitizer cannot work under strace")
+@pytest.mark.parametrize("command", [["report"], ["report", "--json"], ["info"], ["export"],
+                                     ["export", "--table", "scopes"]])
+def test_a_read_that_fails_is_said_as_what_it_is(command):
+    recording = Path(__file__).parents[1] / "recordings" / "whole-1.tacho"
+    for which in range(1, 30):
+        job = subprocess.run(["strace", "-o", "/dev/null", "-P", recording, "-e",
+                              f"inject=pread64:error=ESTALE:when={which}", TACHO, *command,
+                              recording], capture_output=True, text=True, timeout=60, check=False)
+        if job.returncode == 0:
+            break
+        assert job.returncode == 1 and "Stale file handle" in job.stderr, job.stderr
+        assert job.stderr.count("\n") == 1 and "cannot write" not in job.stderr
+    assert 1 < which < 29
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -1,4 +1,6 @@
 /* report/: what the summary says of marks, for people and for programs. */
+#include <fcntl.h>
+
 #include "analyse/summary.h"
 #include "base/text.h"
 #include "report/summary_json.h"
@@ -127,6 +129,28 @@ static void test_losses(void **state)
     buffer_done(&out);
 }
 
+/* What cannot be read is said as what it is, and not as lack of memory, nor as nothing marked. */
+static void test_unreadable(void **state)
+{
+    struct scene scene;
+    struct summary summary;
+    struct scopes scopes;
+    scene_example(&scene);
+    made_journal(&scene.m);
+    int file = file_of(scene.m.file.data, scene.m.file.len);
+    int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct tacho_recording *rec;
+    assert_int_equal(tacho_recording_open_fd(file, &rec, NULL), 0);
+    assert_int_equal(summary_make(rec, &summary), 0);
+    assert_int_equal(dup2(directory, file), file); /* pread now says EISDIR */
+    assert_int_equal(summary_make_scopes(&summary, &scopes), -EISDIR);
+    summary_done(&summary);
+    tacho_recording_close(rec);
+    close(directory);
+    made_marks_done(&scene.k);
+    made_done(&scene.m);
+}
+
 static void test_nobody_marked(void **state)
 {
     struct scene scene = {0};
@@ -178,8 +202,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_example),   cmocka_unit_test(test_where_the_peak_lay),
-        cmocka_unit_test(test_losses),        cmocka_unit_test(test_nobody_marked),
-        cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_losses),        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_nobody_marked), cmocka_unit_test(test_hostile_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
