@@ -170,10 +170,10 @@ static int divide(struct scope_process *p, const struct scope_thread *t, uint64_
     if (now <= p->at_ns)
         return 0;
     uint32_t category = t != NULL && t->depth > 0 ? t->frame[t->depth - 1].category : OTHERS;
-    uint64_t *part = map_get(&p->parts, category + 1);
+    uint64_t *part = map_get(&p->ns_of, category + 1);
     if (part != NULL)
         *part += now - p->at_ns;
-    else if (map_put(&p->parts, category + 1, now - p->at_ns) != 0)
+    else if (map_put(&p->ns_of, category + 1, now - p->at_ns) != 0)
         return -ENOMEM;
     p->at_ns = now;
     return 0;
@@ -303,22 +303,61 @@ static void finish_rows(struct making *m)
     qsort(s->row, s->rows, sizeof *s->row, compare_rows);
 }
 
-/* What is left of each process's wall. */
+/* "Others" is last. */
+static int compare_parts(const void *a, const void *b)
+{
+    const struct scope_part *left = a, *right = b;
+    if ((left->category == OTHERS) != (right->category == OTHERS))
+        return left->category == OTHERS ? 1 : -1;
+    if (left->ns != right->ns)
+        return left->ns > right->ns ? -1 : 1;
+    return (left->category > right->category) - (left->category < right->category);
+}
+
+static int list_parts(struct scope_process *p)
+{
+    p->part = calloc(p->ns_of.count + 1, sizeof *p->part);
+    if (p->part == NULL)
+        return -ENOMEM;
+    p->part[p->parts++].category = OTHERS;
+    for (size_t i = 0; i < p->ns_of.cap; i++) {
+        const struct map_slot *slot = &p->ns_of.slots[i];
+        if (slot->key == OTHERS + 1)
+            p->part[0].ns = slot->value;
+        else if (slot->key != 0)
+            p->part[p->parts++] = (struct scope_part){(uint32_t)(slot->key - 1), slot->value};
+    }
+    map_done(&p->ns_of);
+    qsort(p->part, p->parts, sizeof *p->part, compare_parts);
+    return 0;
+}
+
+static int compare_processes(const void *a, const void *b)
+{
+    const struct scope_process *left = a, *right = b;
+    uint64_t l = left->to_ns - left->from_ns, r = right->to_ns - right->from_ns;
+    if (l != r)
+        return l > r ? -1 : 1;
+    return (left->entity > right->entity) - (left->entity < right->entity);
+}
+
+/* What is left of each process's wall is of no category. */
 static int finish_processes(struct scopes *s)
 {
     for (size_t i = 0; i < s->processes; i++) {
         struct scope_process *p = &s->process[i];
         int r = divide(p, NULL, p->to_ns);
+        if (r == 0)
+            r = list_parts(p);
         if (r != 0)
             return r;
         s->wall_ns = sum(s->wall_ns, p->to_ns - p->from_ns);
-        for (size_t j = 0; j < p->parts.cap; j++) {
-            const struct map_slot *part = &p->parts.slots[j];
-            if (part->key != 0)
-                s->category[part->key - 1].total_ns =
-                    sum(s->category[part->key - 1].total_ns, part->value);
+        for (size_t j = 0; j < p->parts; j++) {
+            uint64_t *total = &s->category[p->part[j].category].total_ns;
+            *total = sum(*total, p->part[j].ns);
         }
     }
+    qsort(s->process, s->processes, sizeof *s->process, compare_processes);
     return 0;
 }
 
@@ -384,8 +423,10 @@ void scopes_done(struct scopes *s)
 {
     for (size_t i = 0; i < s->rows; i++)
         histogram_done(&s->row[i].histogram);
-    for (size_t i = 0; i < s->processes; i++)
-        map_done(&s->process[i].parts);
+    for (size_t i = 0; i < s->processes; i++) {
+        map_done(&s->process[i].ns_of);
+        free(s->process[i].part);
+    }
     free(s->row);
     free(s->category);
     free(s->by_time);

@@ -37,13 +37,21 @@ struct scope_category {
     uint64_t total_ns;
 };
 
+struct scope_part {
+    uint32_t category; /* place; 0: "Others" */
+    uint64_t ns;
+};
+
 /* A process that marks: its wall time, divided among the categories. */
 struct scope_process {
     uint32_t entity;
-    uint64_t from_ns, to_ns; /* seen to end, inside the recording */
-    struct map parts;        /* category + 1 -> ns; they sum to the wall */
+    uint64_t from_ns, to_ns; /* seen to end, inside the recording; equal for an unknown one */
+    /* They sum to the wall: the largest first, those of no time left out; last and always "Others". */
+    struct scope_part *part;
+    size_t parts;
 
     /* While the pass goes on. */
+    struct map ns_of; /* category + 1 -> ns */
     uint32_t main_tid;
     uint64_t at_ns; /* divided so far */
     struct scope_thread *owner;
@@ -55,8 +63,8 @@ struct scopes {
     size_t rows;
     struct scope_category *category; /* "Others" and those with a name, as they appear */
     size_t categories;
-    uint32_t *by_time; /* their places, the largest first, "Others" last */
-    struct scope_process *process;
+    uint32_t *by_time;             /* their places, the largest first, "Others" last */
+    struct scope_process *process; /* the longest wall first, then as they were first seen */
     size_t processes;
     uint64_t wall_ns;     /* of all processes that mark: the sum of the categories */
     struct moment moment; /* that was asked for */

@@ -15,7 +15,7 @@ struct buffer *columns_add(struct columns *t, enum ink ink)
 
 static size_t widest(const struct columns *t, unsigned c)
 {
-    size_t width = strlen(t->column[c].heading);
+    size_t width = text_width(t->column[c].heading, strlen(t->column[c].heading));
     for (unsigned r = 0; r < t->rows; r++) {
         size_t w = text_width(t->row[r].cell[c].data, t->row[r].cell[c].len);
         width = w > width ? w : width;

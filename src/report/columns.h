@@ -7,13 +7,13 @@
 
 #include "report/page.h"
 
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 10
 #define COLUMN_ROWS_MAX 64
 
 struct column {
-    const char *heading;
-    bool left;         /* aligned; else right */
-    unsigned priority; /* those with the highest go first where there is no room; 0 stays */
+    const char *heading; /* any bytes */
+    bool left;           /* aligned; else right */
+    unsigned priority;   /* those with the highest go first where there is no room; 0 stays */
 };
 
 struct columns {

@@ -4,6 +4,9 @@
 #include "report/json.h"
 #include "report/summary_parts.h"
 
+#define PROCESSES_MAX 256
+#define PARTS_MAX 64 /* of a process; smaller ones are summed */
+
 static void put_scope(struct json *j, const struct scope_row *row)
 {
     json_begin(j, NULL, '{');
@@ -30,17 +33,65 @@ static void put_scope(struct json *j, const struct scope_row *row)
     json_end(j, '}');
 }
 
-static void put_category(struct json *j, const struct scopes *s, size_t i)
+/* `name` is NULL for smaller ones together. */
+static void put_category(struct json *j, const char *name, uint64_t ns, uint64_t wall_ns)
 {
-    const struct scope_category *category = &s->category[s->by_time[i]];
-    double share = s->wall_ns > 0 ? (double)category->total_ns / (double)s->wall_ns : NAN;
     json_begin(j, NULL, '{');
     j->flat = true;
-    json_text(j, "name", category->name);
-    json_seconds(j, "total_s", category->total_ns);
-    json_real(j, "share", share);
+    json_text(j, "name", name);
+    json_seconds(j, "total_s", ns);
+    json_real(j, "share", wall_ns > 0 ? (double)ns / (double)wall_ns : NAN);
     json_end(j, '}');
     j->flat = false;
+}
+
+static void put_categories(struct json *j, const struct scopes *s)
+{
+    json_begin(j, "categories", '[');
+    for (size_t i = 0; s->processes > 0 && i < s->categories; i++) {
+        const struct scope_category *category = &s->category[s->by_time[i]];
+        put_category(j, category->name, category->total_ns, s->wall_ns);
+    }
+    json_end(j, ']');
+}
+
+/* "Others" is last, and always there. */
+static void put_parts(struct json *j, const struct scopes *s, const struct scope_process *p)
+{
+    uint64_t wall = p->to_ns - p->from_ns, smaller = 0;
+    size_t others = p->parts - 1;
+    json_begin(j, "categories", '[');
+    for (size_t i = 0; i < others; i++) {
+        if (i < PARTS_MAX)
+            put_category(j, s->category[p->part[i].category].name, p->part[i].ns, wall);
+        else
+            smaller += p->part[i].ns;
+    }
+    if (others > PARTS_MAX)
+        put_category(j, NULL, smaller, wall);
+    put_category(j, s->category[0].name, p->part[others].ns, wall);
+    json_end(j, ']');
+}
+
+static void put_processes(struct json *j, const struct scopes *s)
+{
+    uint64_t all = 0;
+    json_begin(j, "category_processes", '[');
+    for (size_t i = 0; i < s->processes; i++) {
+        const struct scope_process *p = &s->process[i];
+        const struct tacho_process *process = tacho_process_of(s->rec, p->entity);
+        if (process == NULL || ++all > PROCESSES_MAX)
+            continue;
+        json_begin(j, NULL, '{');
+        json_signed(j, "pid", process->pid);
+        json_text(j, "name", process->comm);
+        json_list(j, "command", process->argv, process->argv_bytes);
+        json_seconds(j, "wall_s", p->to_ns - p->from_ns);
+        put_parts(j, s, p);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+    json_number(j, "marking_processes", all);
 }
 
 /* The keys of a label without its brackets. */
@@ -74,10 +125,8 @@ void json_put_marks(struct json *j, const struct summary *s, const struct scopes
     for (size_t i = 0; i < scopes->rows; i++)
         put_scope(j, &scopes->row[i]);
     json_end(j, ']');
-    json_begin(j, "categories", '[');
-    for (size_t i = 0; scopes->processes > 0 && i < scopes->categories; i++)
-        put_category(j, scopes, i);
-    json_end(j, ']');
+    put_categories(j, scopes);
+    put_processes(j, scopes);
     put_labels(j, s);
 }
 

@@ -2,12 +2,16 @@
 #include <stdlib.h>
 
 #include "analyse/scopes.h"
+#include "base/text.h"
 #include "report/columns.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define SCOPES_SHOWN 20
 #define CATEGORIES_SHOWN 20
+#define PROCESSES_SHOWN 16
+#define PARTS_SHOWN 5 /* of a process; smaller ones are summed */
+#define PART_CELLS 16
 #define LABELS_SHOWN 20
 #define INDENT 2
 
@@ -137,6 +141,94 @@ static void put_categories(const struct page *page, const struct scopes *s)
     free(table);
 }
 
+/* ---- categories of each process ---- */
+
+/* The shown categories are the largest of all processes together, so that rows can be compared. */
+struct parts_table {
+    const struct scopes *s;
+    struct columns *columns;
+    struct buffer heading[PARTS_SHOWN]; /* names are as long as programs like */
+    size_t shown;
+    unsigned rest, others; /* columns; rest 0: there is none */
+};
+
+static void add_column(struct parts_table *t, const char *heading, unsigned priority)
+{
+    struct columns *c = t->columns;
+    c->column[c->count++] = (struct column){heading, false, priority};
+}
+
+static void make_parts_columns(const struct page *page, struct parts_table *t)
+{
+    const struct scopes *s = t->s;
+    size_t all = s->categories - 1;
+    t->shown = all < PARTS_SHOWN ? all : PARTS_SHOWN;
+    add_column(t, "wall", 1);
+    for (unsigned i = 0; i < t->shown; i++) {
+        const char *name = s->category[s->by_time[i]].name;
+        struct buffer *heading = &t->heading[i];
+        text_put_fitted(heading, name, strlen(name), PART_CELLS, page->utf8);
+        buffer_put_byte(heading, 0);
+        add_column(t, heading->failed ? "" : (const char *)heading->data, i > 0 ? 4 + i : 0);
+        page->out->failed |= heading->failed;
+    }
+    if (all > t->shown) {
+        t->rest = t->columns->count;
+        add_column(t, "the rest", 4);
+    }
+    t->others = t->columns->count;
+    add_column(t, "Others", 2);
+    add_column(t, "pid", 3);
+    add_column(t, "process", 0);
+    t->columns->column[t->columns->count - 1].left = true;
+}
+
+static void put_parts(struct parts_table *t, const struct scope_process *p,
+                      const struct tacho_process *process)
+{
+    uint64_t ns[COLUMNS_MAX] = {[0] = p->to_ns - p->from_ns};
+    for (size_t i = 0; i < p->parts; i++) {
+        unsigned column = p->part[i].category == 0 ? t->others : t->rest;
+        for (unsigned k = 0; k < t->shown && p->part[i].category != 0; k++)
+            if (t->s->by_time[k] == p->part[i].category)
+                column = k + 1;
+        ns[column] += p->part[i].ns;
+    }
+    struct buffer *cell = columns_add(t->columns, INK_PLAIN);
+    for (unsigned c = 0; c <= t->others; c++)
+        put_time(&cell[c], ns[c]);
+    buffer_printf(&cell[t->others + 1], "%d", process->pid);
+    put_command_line(&cell[t->others + 2], process);
+}
+
+/* Of one process alone it is the table above. */
+static void put_category_processes(const struct page *page, const struct scopes *s)
+{
+    struct parts_table t = {.s = s};
+    size_t all = 0;
+    if (s->categories < 2)
+        return;
+    for (size_t i = 0; i < s->processes; i++)
+        all += tacho_process_of(s->rec, s->process[i].entity) != NULL;
+    t.columns = all > 1 ? table_of(page, &(struct columns){0}) : NULL;
+    if (t.columns == NULL)
+        return;
+    make_parts_columns(page, &t);
+    size_t shown = 0;
+    for (size_t i = 0; i < s->processes && shown < PROCESSES_SHOWN; i++) {
+        const struct tacho_process *process = tacho_process_of(s->rec, s->process[i].entity);
+        if (process == NULL)
+            continue;
+        put_parts(&t, &s->process[i], process);
+        shown++;
+    }
+    put_heading(page, "Time per category by process", "longest", shown, all);
+    columns_put(page, t.columns, INDENT);
+    for (size_t i = 0; i < t.shown; i++)
+        buffer_done(&t.heading[i]);
+    free(t.columns);
+}
+
 /* ---- labels ---- */
 
 static const struct columns label_columns = {
@@ -198,6 +290,7 @@ void summary_put_scopes(const struct page *page, const struct summary *s,
 {
     put_scopes(page, scopes);
     put_categories(page, scopes);
+    put_category_processes(page, scopes);
     put_losses(page, scopes);
     put_labels(page, s);
 }

@@ -49,6 +49,8 @@ SCHEMA = {
     "gpu": type(None),
     "scopes": list,
     "categories": list,
+    "category_processes": list,
+    "marking_processes": int,
     "labels": list,
     "ranks": list,
     "findings": list,

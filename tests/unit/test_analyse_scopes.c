@@ -12,10 +12,22 @@ static struct tacho_recording *scene_open(struct scene *scene, struct scopes *re
 
 static void scene_done(struct scopes *s, struct tacho_recording *rec)
 {
-    uint64_t all = 0;
+    uint64_t all = 0, walls = 0;
     for (size_t i = 0; i < s->categories; i++)
         all += s->category[i].total_ns;
     assert_int_equal(all, s->wall_ns);
+    for (size_t i = 0; i < s->processes; i++) {
+        const struct scope_process *p = &s->process[i];
+        uint64_t parts = 0, wall = p->to_ns - p->from_ns;
+        for (size_t k = 0; k < p->parts; k++) {
+            parts += p->part[k].ns;
+            assert_true((p->part[k].category == 0) == (k + 1 == p->parts));
+            assert_true(k < 1 || k + 1 == p->parts || p->part[k].ns <= p->part[k - 1].ns);
+        }
+        assert_true(parts == wall && p->parts > 0);
+        walls += wall;
+    }
+    assert_int_equal(walls, s->wall_ns);
     scopes_done(s);
     tacho_recording_close(rec);
 }

@@ -113,6 +113,75 @@ static void test_where_the_peak_lay(void **state)
     buffer_done(&out);
 }
 
+/* Two ranks, and a process that says nothing; a category for each of many sites. */
+static void test_processes(void **state)
+{
+    static const char *const others[] = {"C3", "C4", "C5", "C6", "C7"};
+    const struct mark first[] = {BEGIN(10, 1), BEGIN(30, 2), END(70, 2), END(80, 1)};
+    const struct mark second[] = {BEGIN(60, 2), END(70, 2), BEGIN(70, 3), END(71, 3),
+                                  BEGIN(71, 4), END(73, 4), BEGIN(73, 5), END(76, 5),
+                                  BEGIN(76, 6), END(80, 6), BEGIN(80, 7), END(81, 7)};
+    struct scene scene;
+    scene_begin(&scene);
+    made_site(&scene.m, 1, "solve", "Core");
+    made_site(&scene.m, 2, "send", "\x1B[31mCommunication with all others");
+    for (unsigned i = 0; i < 5; i++)
+        made_site(&scene.m, 3 + i, "other", others[i]);
+    made_journal(&scene.m);
+    scene.m.now_ns += 50;
+    made_birth(&scene.m, 2, "rank 1");
+    made_birth(&scene.m, 3, "silent");
+    made_thread(&scene.m, 2, 2, 1002, scene.m.now_ns);
+    scene_marks(&scene, 1, 0, first, 4);
+    scene_marks(&scene, 2, 0, second, 12);
+    made_marks_block(&scene.m, &scene.k);
+    scene.m.now_ns += 50;
+    made_exit(&scene.m, 1);
+    made_exit(&scene.m, 2);
+    struct buffer out = render(&scene, 130);
+    assert_says(&out, "\nTime per category by process\n");
+    assert_says(&out,
+                "    wall  \\x1b[31mCommuni…   Core    C6    C5    C4  the rest  Others   pid");
+    assert_says(&out,
+                "  100 ns             40 ns  30 ns   0 s   0 s   0 s       0 s   30 ns  1001");
+    assert_says(&out,
+                "   50 ns             10 ns    0 s  4 ns  3 ns  2 ns      2 ns   29 ns  1002");
+    assert_says(&out, "\"marking_processes\": 2,");
+    assert_says(&out, "\"wall_s\": 0.00000005,\n      \"categories\": [\n"
+                      "        {\"name\": \"\\u001b[31mCommunication with all others\", "
+                      "\"total_s\": 0.00000001, \"share\": 0.200000},");
+    assert_says(&out,
+                "{\"name\": \"Others\", \"total_s\": 0.000000029, \"share\": 0.580000}\n      ]");
+    buffer_done(&out);
+}
+
+/* Of very many only so many are told of, and no time is lost. */
+static void test_many_processes(void **state)
+{
+    struct mark all[140];
+    struct scene scene;
+    char name[16];
+    scene_begin(&scene);
+    for (uint32_t i = 0; i < 70; i++) {
+        snprintf(name, sizeof name, "c%u", i);
+        made_site(&scene.m, i + 1, name, name);
+        all[2 * i] = (struct mark)BEGIN(10 * i, i + 1);
+        all[2 * i + 1] = (struct mark)END(10 * i + 1 + i / 10, i + 1);
+    }
+    scene_marks(&scene, 1, 0, all, 140);
+    for (uint32_t e = 2; e <= 300; e++) {
+        const struct mark marks[] = {BEGIN(0, 1 + e % 70), END(10, 1 + e % 70)};
+        made_birth(&scene.m, e, "rank");
+        made_thread(&scene.m, e, e, 1000 + e, scene.base_ns);
+        scene_marks(&scene, e, 0, marks, 2);
+    }
+    struct buffer out = render(&scene, 80);
+    assert_says(&out, "Time per category by process, the longest 16 of 300\n");
+    assert_says(&out, "\"marking_processes\": 300,");
+    assert_says(&out, "{\"name\": null, \"total_s\": 0.000000006,");
+    buffer_done(&out);
+}
+
 static void test_losses(void **state)
 {
     struct scene scene;
@@ -201,9 +270,10 @@ static void test_hostile_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example),   cmocka_unit_test(test_where_the_peak_lay),
-        cmocka_unit_test(test_losses),        cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_nobody_marked), cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_the_example),    cmocka_unit_test(test_where_the_peak_lay),
+        cmocka_unit_test(test_losses),         cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_many_processes), cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_nobody_marked),  cmocka_unit_test(test_hostile_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
