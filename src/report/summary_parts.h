@@ -5,12 +5,14 @@
 #include "report/json.h"
 #include "report/summary_text.h"
 
+/* summary_timeline.c: CPU and memory over time, with the labels at their places in it. */
+void summary_put_over_time(const struct page *page, const struct summary *summary);
+
 /* summary_tables.c: programs, the costliest processes, those that failed. */
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
-/* summary_scopes.c: scopes, categories, labels; nothing where nobody marked. */
-void summary_put_scopes(const struct page *page, const struct summary *summary,
-                        const struct scopes *scopes);
+/* summary_scopes.c: scopes and categories; nothing where nobody marked. */
+void summary_put_scopes(const struct page *page, const struct scopes *scopes);
 
 /* summary_moment.c: what the owner of the memory's peak was doing then, more words of a figure. */
 void summary_put_moment(const struct page *page, const struct summary *summary,

@@ -1,4 +1,4 @@
-/* Tables of the terminal's summary about what the code marked: scopes, categories, labels. */
+/* Tables of the terminal's summary about what the code marked: scopes and categories. */
 #include <stdlib.h>
 
 #include "analyse/scopes.h"
@@ -12,7 +12,6 @@
 #define PROCESSES_SHOWN 16
 #define PARTS_SHOWN 5 /* of a process; smaller ones are summed */
 #define PART_CELLS 16
-#define LABELS_SHOWN 20
 #define INDENT 2
 
 /* "Scopes", or "Scopes, the first 20 of 1,234". */
@@ -229,37 +228,6 @@ static void put_category_processes(const struct page *page, const struct scopes 
     free(t.columns);
 }
 
-/* ---- labels ---- */
-
-static const struct columns label_columns = {
-    .count = 3,
-    .column = {{"at", false, 0}, {"pid", false, 1}, {"label", true, 0}},
-};
-
-static void put_label(struct columns *table, const struct summary *s,
-                      const struct tacho_label *label)
-{
-    const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
-    struct buffer *cell = columns_add(table, INK_PLAIN);
-    put_duration(&cell[0], label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
-    if (p != NULL)
-        buffer_printf(&cell[1], "%d", p->pid);
-    buffer_put_text(&cell[2], label->text);
-}
-
-static void put_labels(const struct page *page, const struct summary *s)
-{
-    size_t all = tacho_label_count(s->rec), shown = all < LABELS_SHOWN ? all : LABELS_SHOWN;
-    struct columns *table = shown > 0 ? table_of(page, &label_columns) : NULL;
-    if (table == NULL)
-        return;
-    for (size_t i = 0; i < shown; i++)
-        put_label(table, s, tacho_label_at(s->rec, i));
-    put_heading(page, "Labels", "first", shown, all);
-    columns_put(page, table, INDENT);
-    free(table);
-}
-
 /* ---- what is not known of them ---- */
 
 static void put_loss(const struct page *page, uint64_t count, const char *words)
@@ -285,12 +253,10 @@ static void put_losses(const struct page *page, const struct scopes *s)
     put_loss(page, seen > told ? seen : told, " begins and ends did not match");
 }
 
-void summary_put_scopes(const struct page *page, const struct summary *s,
-                        const struct scopes *scopes)
+void summary_put_scopes(const struct page *page, const struct scopes *scopes)
 {
     put_scopes(page, scopes);
     put_categories(page, scopes);
     put_category_processes(page, scopes);
     put_losses(page, scopes);
-    put_labels(page, s);
 }

@@ -10,11 +10,6 @@
 #include "report/summary_parts.h"
 
 #define COMMAND_SHOWN 8192 /* bytes of a command line: more than any line can show */
-#define SPARK_AT 13
-#define SPARK_AT_NARROW 6
-#define SPARK_FIGURE 12 /* cells right of it */
-#define SPARK_MAX 120
-#define CORES_MAX 1e9 /* only nonsense is more */
 
 static bool target_is(const struct summary *s, const char *target)
 {
@@ -319,97 +314,12 @@ static void put_figures(const struct page *page, const struct summary *s,
     put_processes(page, s);
 }
 
-/* ---- over time ---- */
-
-struct spark {
-    size_t at, cells;
-    uint64_t value[SPARK_MAX];
-};
-
-static void put_spark(const struct page *page, const struct spark *spark, enum ink ink,
-                      const char *label, uint64_t most, const struct buffer *figure)
-{
-    page_blank(page, 2);
-    page_put_text(page, INK_FAINT, label);
-    page_blank(page, spark->at - 2 - strlen(label));
-    page_sparkline(page, ink, spark->value, spark->cells, most);
-    page_blank(page, 2);
-    page_put_fitted(page, INK_PLAIN, spark->at + spark->cells + 2, figure->data, figure->len);
-    page_end_line(page);
-}
-
-static void put_cpu_spark(const struct page *page, const struct summary *s, struct spark *spark)
-{
-    double rate[SPARK_MAX], most = 0;
-    struct buffer figure = {0};
-    timeline_cells(&s->cpu_line, s->cpu.peak_window_ns, spark->cells, rate);
-    for (size_t i = 0; i < spark->cells; i++) {
-        rate[i] = rate[i] < CORES_MAX ? rate[i] : CORES_MAX;
-        spark->value[i] = (uint64_t)(rate[i] * 1e6);
-        most = rate[i] > most ? rate[i] : most;
-    }
-    put_decimal(&figure, most, 2);
-    buffer_put_text(&figure, " cores");
-    put_spark(page, spark, INK_CPU, "CPU", (uint64_t)(most * 1e6), &figure);
-    buffer_done(&figure);
-}
-
-static bool put_memory_spark(const struct page *page, const struct summary *s, struct spark *spark)
-{
-    uint64_t most = 0;
-    bool any = false;
-    struct buffer figure = {0};
-    gauge_line_cells(&s->rss_line, spark->cells, spark->value);
-    for (size_t i = 0; i < spark->cells; i++) {
-        if (spark->value[i] == TIMELINE_UNKNOWN)
-            continue;
-        any = true;
-        most = spark->value[i] > most ? spark->value[i] : most;
-    }
-    if (any) {
-        put_bytes(&figure, most);
-        put_spark(page, spark, INK_MEMORY, page->width < 56 ? "Mem" : "Memory", most, &figure);
-    }
-    buffer_done(&figure);
-    return any;
-}
-
-static void put_axis(const struct page *page, const struct summary *s, const struct spark *spark)
-{
-    struct buffer end = {0};
-    uint64_t length = s->cpu_line.count * s->cpu_line.bucket_ns;
-    put_duration(&end, s->wall_ns != SUMMARY_UNKNOWN && s->wall_ns < length ? s->wall_ns : length);
-    if (spark->cells > end.len + 2) {
-        page_blank(page, spark->at);
-        page_put_text(page, INK_FAINT, "0");
-        page_blank(page, spark->cells - 1 - end.len);
-        page_put(page, INK_FAINT, end.data, end.len);
-        page_end_line(page);
-    }
-    buffer_done(&end);
-}
-
-static void put_over_time(const struct page *page, const struct summary *s)
-{
-    struct spark spark = {.at = page->width < 56 ? SPARK_AT_NARROW : SPARK_AT};
-    size_t taken = spark.at + 2 + SPARK_FIGURE;
-    if (page->width < taken + 4 || s->cpu_line.count < 2)
-        return;
-    spark.cells = page->width - taken < SPARK_MAX ? page->width - taken : SPARK_MAX;
-    if (spark.cells > s->cpu_line.count)
-        spark.cells = s->cpu_line.count;
-    page_end_line(page);
-    put_cpu_spark(page, s, &spark);
-    put_memory_spark(page, s, &spark);
-    put_axis(page, s, &spark);
-}
-
 void summary_put_text(const struct page *page, const struct summary *s, const struct scopes *scopes)
 {
     put_head(page, s);
     put_figures(page, s, scopes);
-    put_over_time(page, s);
+    summary_put_over_time(page, s);
     summary_put_tables(page, s);
-    summary_put_scopes(page, s, scopes);
+    summary_put_scopes(page, scopes);
     summary_put_unknown(page, s);
 }

@@ -1,4 +1,5 @@
-/* What a process was doing at one moment: stacks of scopes, and the last label. */
+/* What a process was doing at one moment: stacks of scopes, and the last label; a few of many labels. */
+#include "analyse/labels.h"
 #include "analyse/scopes.h"
 #include "test_marks_build.h"
 
@@ -183,12 +184,70 @@ static void test_labels(void **state)
     }
 }
 
+/* Of `n` labels at the times that `when` says, which are chosen of them, by time. */
+static void assert_spread(size_t n, uint64_t (*when)(size_t i), size_t most, const size_t *times,
+                          size_t count)
+{
+    struct scene scene;
+    size_t place[64], got;
+    scene_begin(&scene);
+    for (size_t i = 0; i < n; i++)
+        put_label(&scene, 1, when(i), "x");
+    struct tacho_recording *rec = scene_end(&scene);
+    uint64_t from = scene.base_ns;
+    assert_int_equal(labels_spread(rec, from, from + 1000, most, place, &got), 0);
+    assert_int_equal(got, count);
+    for (size_t i = 0; i < got; i++) {
+        assert_true(i == 0 ||
+                    tacho_label_at(rec, place[i])->time_ns >= tacho_label(rec, place[i - 1])->time_ns);
+        if (times != NULL)
+            assert_int_equal(tacho_label_at(rec, place[i])->time_ns - from, times[i]);
+    }
+    tacho_recording_close(rec);
+}
+
+static uint64_t backwards(size_t i)
+{
+    return 1000 - 10 * i;
+}
+
+static uint64_t early_but_one(size_t i)
+{
+    return i == 0 ? 990 : i;
+}
+
+static uint64_t after_the_end(size_t i)
+{
+    return 5000 + i;
+}
+
+static uint64_t at_once(size_t i)
+{
+    return i / 1000;
+}
+
+static void test_spread(void **state)
+{
+    assert_spread(0, backwards, 5, NULL, 0);
+    assert_spread(1, backwards, 5, (const size_t[]){1000}, 1);
+    assert_spread(5, backwards, 5, (const size_t[]){960, 970, 980, 990, 1000}, 5);
+    /* Stretches of 251 ns, and the last. */
+    assert_spread(100, backwards, 5, (const size_t[]){10, 260, 510, 760, 1000}, 5);
+    /* Most in one stretch: what is left goes there, evenly. */
+    assert_spread(100, early_but_one, 5, (const size_t[]){1, 18, 51, 83, 990}, 5);
+    assert_spread(10, after_the_end, 2, (const size_t[]){5000, 5009}, 2);
+    for (size_t n = 1; n < 100; n++) {
+        assert_spread(n, at_once, 20, NULL, n < 20 ? n : 20);
+        assert_spread(n, early_but_one, 7, NULL, n < 7 ? n : 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_moment), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_at_the_end),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels),      cmocka_unit_test(test_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
