@@ -1,5 +1,5 @@
 /* What scopes took: the example of docs/SCOPES.md, recursion, unbalanced ends, totals, many threads. */
-#include "analyse/scopes.h"
+#include "analyse/summary.h"
 #include "test_marks_build.h"
 
 static struct tacho_recording *scene_open(struct scene *scene, struct scopes *ret)
@@ -82,6 +82,67 @@ static void test_the_example(void **state)
     assert_int_equal(category_ns(&s, "Others"), 40);
     assert_string_equal(s.category[s.by_time[0]].name, "Core");
     assert_string_equal(s.category[s.by_time[2]].name, "Others");
+    scene_done(&s, rec);
+}
+
+static void assert_parts(const struct scopes *s, size_t process, uint32_t entity, uint64_t wall_ms,
+                         const char *names, const uint64_t *ms)
+{
+    const struct scope_process *p = &s->process[process];
+    char said[128] = "";
+    assert_int_equal(p->entity, entity);
+    assert_int_equal(p->to_ns - p->from_ns, wall_ms * MS);
+    for (size_t i = 0; i < p->parts; i++) {
+        assert_int_equal(p->part[i].ns, ms[i] * MS);
+        strcat(said, i > 0 ? " " : "");
+        strcat(said, s->category[p->part[i].category].name);
+    }
+    assert_string_equal(said, names);
+}
+
+static void assert_used(const struct scope_row *row, uint64_t cpu_ms, uint64_t peak_mb,
+                        uint64_t delta_mb)
+{
+    assert_int_equal(row->cpu_ns, cpu_ms * MS);
+    assert_int_equal(row->rss_peak_bytes, peak_mb * 1000000);
+    assert_true(row->rss_delta_known);
+    assert_int_equal(row->rss_delta_bytes, delta_mb * 1000000);
+    assert_false(row->cpu_estimated);
+    assert_false(row->usage_estimated);
+}
+
+/* The second example of docs/SCOPES.md, number by number. */
+static void test_two_processes(void **state)
+{
+    struct scene scene;
+    struct summary summary;
+    struct scopes s;
+    scene_overlap(&scene);
+    struct tacho_recording *rec = scene_end(&scene);
+    assert_int_equal(summary_make(rec, &summary), 0);
+    assert_int_equal(summary_make_scopes(&summary, &s), 0);
+    assert_int_equal(s.rows, 2);
+    assert_row(&s, "step", 4, 120 * MS, 110 * MS, 10 * MS, 60 * MS, 32500000);
+    assert_row(&s, "send", 1, 10 * MS, 10 * MS, 10 * MS, 10 * MS, 10 * MS);
+    assert_used(row_of(&s, "step"), 72, 40, 16);
+    assert_used(row_of(&s, "send"), 12, 40, 10);
+    assert_int_equal(s.losses.unbalanced, 0);
+    assert_int_equal(s.wall_ns, 160 * MS);
+    assert_int_equal(category_ns(&s, "Core"), 70 * MS);
+    assert_int_equal(category_ns(&s, "Net"), 10 * MS);
+    assert_int_equal(category_ns(&s, "Others"), 80 * MS);
+    assert_parts(&s, 0, 1, 100, "Core Net Others", (const uint64_t[]){50, 10, 40});
+    assert_parts(&s, 1, 2, 60, "Core Others", (const uint64_t[]){20, 40});
+    assert_int_equal(summary.memory.peak_rss_bytes, 70000000);
+    assert_int_equal(summary.memory.peak_after_ns, 40 * MS);
+    assert_int_equal(s.moment.entity, 1);
+    assert_int_equal(s.moment.stacks, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(s.moment.stack[i].depth, 1);
+        assert_string_equal(tacho_site(rec, s.moment.stack[i].site[0])->name, "step");
+    }
+    assert_string_equal(s.moment.label->text, "half");
+    summary_done(&summary);
     scene_done(&s, rec);
 }
 
@@ -319,10 +380,15 @@ static void test_quantiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example), cmocka_unit_test(test_totals_and_losses),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_exec),
-        cmocka_unit_test(test_usage),       cmocka_unit_test(test_usage_unknown),
-        cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_chaos),
+        cmocka_unit_test(test_the_example),
+        cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_totals_and_losses),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_usage_unknown),
+        cmocka_unit_test(test_too_deep),
+        cmocka_unit_test(test_chaos),
         cmocka_unit_test(test_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

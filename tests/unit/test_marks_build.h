@@ -149,7 +149,7 @@ static inline void scene_samples(struct scene *scene, uint64_t kernel_peak_bytes
     made_flush(m, true);
 }
 
-/* The example of docs/SCOPES.md. */
+/* The first example of docs/SCOPES.md. */
 static inline void scene_example(struct scene *scene)
 {
     const struct mark marks[] = {
@@ -166,6 +166,65 @@ static inline void scene_example(struct scene *scene)
     made_marks_block(&scene->m, &scene->k);
     scene->m.now_ns += 100;
     made_exit(&scene->m, 1);
+}
+
+/* Puts CPU in ms and RSS in MB of an entity at the tick under way. */
+static inline void scene_sample(struct scene *scene, struct track *track, uint64_t cpu_ms,
+                                uint64_t rss_mb)
+{
+    uint32_t groups = (1u << kind_info(ENTITY_PROCESS)->group_count) - 1;
+    uint64_t value[METRICS_MAX] = {[PROCESS_CPU] = cpu_ms * MS, [PROCESS_RSS] = rss_mb * 1000000};
+    uint64_t known = UINT64_C(1) << PROCESS_CPU | UINT64_C(1) << PROCESS_RSS;
+    assert_int_equal(stage_put(scene->m.processes, track, groups, false, value, known), 0);
+}
+
+/* The second example: A is entity 1, with the threads 1 and 2; B is entity 2, with thread 3. */
+static inline void scene_overlap_samples(struct scene *scene)
+{
+    static const uint64_t a[6][2] = {{0, 10}, {24, 20}, {48, 40}, {64, 20}, {80, 14}, {96, 10}};
+    static const uint64_t b[6][2] = {{0}, {0, 6}, {8, 30}, {24, 34}, {24, 10}};
+    struct made *m = &scene->m;
+    struct track *track_a = stage_add(m->processes, 1, ENTITY_PROCESS), *track_b = NULL;
+    for (uint64_t i = 0; i < 6; i++) {
+        made_tick(m, scene->base_ns + i * 20 * MS);
+        if (i == 1) {
+            made_birth(m, 2, "B");
+            track_b = stage_add(m->processes, 2, ENTITY_PROCESS);
+        }
+        scene_sample(scene, track_a, a[i][0], a[i][1]);
+        if (track_b != NULL)
+            scene_sample(scene, track_b, b[i][0], b[i][1]);
+        if (i == 4) {
+            made_exit(m, 2);
+            stage_remove(m->processes, track_b);
+            track_b = NULL;
+        }
+    }
+    made_exit(m, 1);
+}
+
+static inline void scene_overlap(struct scene *scene)
+{
+    const struct mark main_thread[] = {BEGIN(10 * MS, 1), BEGIN(30 * MS, 2), END(40 * MS, 0),
+                                       END(70 * MS, 0)};
+    const struct mark second[] = {BEGIN(20 * MS, 1), BEGIN(25 * MS, 1), END(35 * MS, 0),
+                                  END(60 * MS, 0)};
+    const struct mark b[] = {BEGIN(30 * MS, 1), END(50 * MS, 0)};
+    scene_begin(scene);
+    made_metrics(&scene->m);
+    scene_overlap_samples(scene);
+    made_thread(&scene->m, 2, 1, 1005, scene->base_ns);
+    made_thread(&scene->m, 3, 2, 1002, scene->base_ns + 20 * MS);
+    made_site(&scene->m, 1, "step", "Core");
+    made_site(&scene->m, 2, "send", "Net");
+    MADE(&scene->m, RECORD_LABEL, label, .entity = 1, .time_ns = scene->base_ns + 35 * MS,
+         .text = span_text("half"));
+    MADE(&scene->m, RECORD_LABEL, label, .entity = 2, .time_ns = scene->base_ns + 36 * MS,
+         .text = span_text("ready"));
+    made_flush(&scene->m, true);
+    scene_marks(scene, 1, 0, main_thread, 4);
+    scene_marks(scene, 2, 0, second, 4);
+    scene_marks(scene, 3, 0, b, 2);
 }
 
 #endif
