@@ -250,10 +250,19 @@ static void test_nobody_marked(void **state)
 static void test_hostile_names(void **state)
 {
     for (unsigned width = PAGE_WIDTH_MIN; width < 140; width += 7) {
-        struct mark marks[200];
+        struct mark marks[200], open[40];
         struct scene scene;
         char name[64];
         scene_begin(&scene);
+        scene_samples(&scene, 0); /* with a peak of memory, in scopes that nobody ended */
+        made_birth(&scene.m, 2, HOSTILE);
+        for (uint32_t i = 0; i < 40; i++)
+            open[i] = (struct mark)BEGIN(i, i + 1);
+        for (uint64_t t = 2; t < 8; t++) {
+            MADE(&scene.m, RECORD_THREAD, thread, .thread = t, .entity = t == 2 ? 2 : 1,
+                 .tid = 1000 + t, .time_ns = scene.base_ns, .name = span_text(HOSTILE));
+            scene_marks(&scene, t, 0, open, 40);
+        }
         for (unsigned i = 0; i < 100; i++) {
             snprintf(name, sizeof name, HOSTILE "%u", i);
             made_site(&scene.m, i + 1, name, name);
@@ -269,6 +278,10 @@ static void test_hostile_names(void **state)
         assert_non_null(json);
         char *bidi = strstr((char *)out.data, "\xE2\x80\xAE");
         assert_true(bidi == NULL || bidi > json); /* JSON may hold it; no terminal shows that */
+        if (width >= 70)
+            assert_says(&out, "and 2 more of its threads in scopes");
+        if (width >= 40)
+            assert_says(&out, "(32");
         if (width >= 40)
             assert_says(&out, "Labels, 20 of 100 over the time");
         buffer_done(&out);
