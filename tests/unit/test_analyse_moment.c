@@ -198,8 +198,8 @@ static void assert_spread(size_t n, uint64_t (*when)(size_t i), size_t most, con
     assert_int_equal(labels_spread(rec, from, from + 1000, most, place, &got), 0);
     assert_int_equal(got, count);
     for (size_t i = 0; i < got; i++) {
-        assert_true(i == 0 ||
-                    tacho_label_at(rec, place[i])->time_ns >= tacho_label(rec, place[i - 1])->time_ns);
+        assert_true(i == 0 || tacho_label_at(rec, place[i])->time_ns >=
+                                  tacho_label_at(rec, place[i - 1])->time_ns);
         if (times != NULL)
             assert_int_equal(tacho_label_at(rec, place[i])->time_ns - from, times[i]);
     }
