@@ -11,11 +11,17 @@
 #include "base/clock.h"
 #include "mark/shared.h"
 
+/* What was told of a counter in the file. */
+struct told_total {
+    uint64_t count, ns;
+};
+
 struct ring_reader {
     struct shared_ring *shared; /* NULL: not mapped yet */
     uint64_t tail;              /* ours: what stands in the file is only told */
     uint64_t index, last_ns;    /* of the thread */
     uint32_t thread;            /* 0: none */
+    struct told_total *told;    /* RING_TOTALS; NULL: nothing */
 };
 
 struct marks_file {
@@ -31,9 +37,7 @@ struct marks_file {
     struct {
         uint64_t scopes, others, unbalanced;
     } told;
-    struct told_total {
-        uint64_t count, ns;
-    } * told_total; /* by site; site_cap of them */
+    struct told_total *told_total; /* by site; site_cap of them */
 };
 
 /* ---- opening ---- */
@@ -81,9 +85,11 @@ void marks_file_close(struct marks_file *f)
         return;
     if (f->head != NULL)
         atomic_store(&f->head->closed, 1);
-    for (uint32_t i = 0; i < f->ring_count; i++)
+    for (uint32_t i = 0; i < f->ring_count; i++) {
         if (f->ring[i].shared != NULL)
             munmap(f->ring[i].shared, RING_STRIDE);
+        free(f->ring[i].told);
+    }
     if (f->base != NULL)
         munmap(f->base, RINGS_AT);
     if (f->fd >= 0)
@@ -190,12 +196,15 @@ static inline uint64_t time_of(struct draining *d, uint64_t stamp)
     return ns;
 }
 
+/* All before `d->at`; the writer has its room again. */
 static void hand_over(struct draining *d)
 {
     if (d->n > 0 && d->ring->thread != 0)
         d->sink->marks(d->sink->user, d->ring->thread, d->ring->index, d->mark, d->n);
     d->ring->index += d->n;
     d->n = 0;
+    d->ring->tail = d->at;
+    atomic_store_explicit(&d->ring->shared->tail, d->at, memory_order_release);
 }
 
 static inline void put_mark(struct draining *d, const struct shared_cell *cell, uint32_t kind,
@@ -209,8 +218,6 @@ static inline void put_mark(struct draining *d, const struct shared_cell *cell, 
     }
     d->mark[d->n++] = (struct mark){
         .time_ns = time_of(d, cell->stamp), .value = value, .site = site, .kind = kind};
-    if (d->n == MARKS_AT_ONCE)
-        hand_over(d);
 }
 
 static uint32_t begin_thread(struct draining *d, const struct shared_cell *cell)
@@ -282,6 +289,8 @@ static uint32_t take_other(struct draining *d, const struct shared_cell *cell, u
 static void drain_cells(struct draining *d)
 {
     while (d->at < d->head) {
+        if (d->n == MARKS_AT_ONCE)
+            hand_over(d);
         const struct shared_cell *cell = cell_at(d, d->at);
         uint32_t kind = (uint8_t)cell->word;
         if (kind == CELL_BEGIN || kind == CELL_END) {
@@ -343,8 +352,6 @@ static void drain_ring(struct draining *d, uint32_t number, unsigned *fill)
     d->head = head;
     d->line = tick_clock_oldest(d->clock);
     drain_cells(d);
-    ring->tail = head;
-    atomic_store_explicit(&ring->shared->tail, head, memory_order_release);
 }
 
 static int rings_grow(struct marks_file *f)
@@ -365,37 +372,73 @@ static int rings_grow(struct marks_file *f)
 
 /* ---- what was counted ---- */
 
-static void tell_totals(struct marks_file *f, const struct tick_clock *clock,
-                        const struct marks_sink *sink)
+/* What is being told, and how much of it. */
+struct telling {
+    struct marks_file *file;
+    const struct tick_clock *clock;
+    const struct marks_sink *sink;
+    uint64_t scopes;
+};
+
+static void tell_total(struct telling *t, uint32_t id, uint64_t lost, uint64_t ticks,
+                       struct told_total *told)
 {
+    uint64_t ns = t->file->ticks ? tick_clock_length_ns(t->clock, ticks) : ticks;
+    if (lost < told->count || ns < told->ns || (lost == told->count && ns == told->ns))
+        return;
+    uint32_t site = site_of(t->file, id, t->sink);
+    if (site == 0)
+        return;
+    t->sink->total(t->sink->user, site, lost - told->count, ns - told->ns);
+    *told = (struct told_total){lost, ns};
+}
+
+static void tell_of_sites(struct telling *t)
+{
+    struct marks_file *f = t->file;
     uint32_t count = atomic_load_explicit(&f->head->site_count, memory_order_acquire);
     if (count > SITES_MAX || sites_grow(f, count) != 0)
         return;
     for (uint32_t id = 1; id < count; id++) {
         const struct shared_site *site = site_at(f, id);
-        struct told_total *told = &f->told_total[id];
-        uint64_t lost = atomic_load(&site->lost), ticks = atomic_load(&site->lost_ticks);
-        uint32_t receivers = lost == told->count ? 0 : site_of(f, id, sink);
-        if (receivers == 0)
+        tell_total(t, id, atomic_load(&site->lost), atomic_load(&site->lost_ticks),
+                   &f->told_total[id]);
+    }
+}
+
+static void tell_of_ring(struct telling *t, struct ring_reader *ring)
+{
+    if (ring->shared == NULL)
+        return;
+    for (uint32_t i = 0; i < RING_TOTALS; i++) {
+        const struct shared_total *total = &ring->shared->total[i];
+        uint64_t id = atomic_load_explicit(&total->site, memory_order_acquire);
+        if (id == 0 || id >= SITES_MAX)
             continue;
-        uint64_t ns = f->ticks ? tick_clock_length_ns(clock, ticks) : ticks;
-        sink->total(sink->user, receivers, lost - told->count, ns > told->ns ? ns - told->ns : 0);
-        *told = (struct told_total){lost, ns > told->ns ? ns : told->ns};
+        if (ring->told == NULL && (ring->told = calloc(RING_TOTALS, sizeof *ring->told)) == NULL)
+            return;
+        uint64_t lost = atomic_load(&total->lost);
+        if (lost > ring->told[i].count)
+            t->scopes += lost - ring->told[i].count;
+        tell_total(t, (uint32_t)id, lost, atomic_load(&total->lost_ticks), &ring->told[i]);
     }
 }
 
 void marks_file_tell_lost(struct marks_file *f, const struct tick_clock *clock,
                           const struct marks_sink *sink)
 {
+    struct telling t = {.file = f, .clock = clock, .sink = sink};
     uint64_t scopes = atomic_load(&f->head->lost_scopes);
     uint64_t others = atomic_load(&f->head->lost_others) + f->nonsense;
     uint64_t unbalanced = atomic_load(&f->head->unbalanced);
     if (scopes != f->told.scopes)
-        tell_totals(f, clock, sink);
-    if (scopes == f->told.scopes && others == f->told.others && unbalanced == f->told.unbalanced)
+        tell_of_sites(&t);
+    for (uint32_t i = 0; i < f->ring_count; i++)
+        tell_of_ring(&t, &f->ring[i]);
+    t.scopes += scopes - f->told.scopes;
+    if (t.scopes == 0 && others == f->told.others && unbalanced == f->told.unbalanced)
         return;
-    sink->lost(sink->user, scopes - f->told.scopes, others - f->told.others,
-               unbalanced - f->told.unbalanced);
+    sink->lost(sink->user, t.scopes, others - f->told.others, unbalanced - f->told.unbalanced);
     f->told.scopes = scopes;
     f->told.others = others;
     f->told.unbalanced = unbalanced;

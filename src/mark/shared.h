@@ -47,7 +47,7 @@ struct shared_head {
     _Atomic uint32_t ring_count;  /* taken at least once */
     _Atomic uint32_t site_count;  /* ids below it may be ready */
     _Atomic uint32_t closed;      /* the reader's: nobody reads any more */
-    _Atomic uint64_t lost_scopes; /* counted at their sites only */
+    _Atomic uint64_t lost_scopes; /* counted here and, but for a few, at their sites */
     _Atomic uint64_t lost_others; /* labels and counters */
     _Atomic uint64_t unbalanced;  /* ends without a begin */
 };
@@ -62,12 +62,22 @@ struct shared_site {
 
 enum shared_ring_state { RING_FREE = 0, RING_TAKEN = 1 };
 
+/* Scopes of one site that this ring had no room for: its writer's alone, so no locked operation. */
+struct shared_total {
+    _Atomic uint64_t site; /* 0: none yet; then for ever */
+    _Atomic uint64_t lost, lost_ticks;
+};
+
+#define RING_TOTALS 128 /* sites by number modulo it; others count at shared_site */
+
 struct shared_ring {
     _Atomic uint64_t head; /* the writer's */
     _Atomic uint32_t cells;
     _Atomic uint32_t state;
     uint8_t apart[48];
     _Atomic uint64_t tail; /* the reader's */
+    uint8_t apart2[56];
+    struct shared_total total[RING_TOTALS];
 };
 
 /* The lowest byte of a cell's word is its kind, the upper half its site, or a length in bytes. */

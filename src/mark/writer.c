@@ -53,6 +53,7 @@ struct writer {
     uint64_t top;   /* what `limit` is without open scopes */
     uint64_t open;  /* scopes, valid while `full` */
     bool full;      /* skipping for want of room, not since busy */
+    bool counting;  /* a scope that was skipped */
     bool grows;     /* it has not been once around, and more may be allocated */
     uint32_t number;
     uint32_t skipped; /* open scopes that are not recorded */
@@ -159,12 +160,39 @@ static void count(size_t offset)
 
 static void count_scope(uint32_t site, uint64_t ticks)
 {
-    COUNT(lost_scopes);
     struct shared_site *total = own_file_site(site);
+    COUNT(lost_scopes);
     if (total == NULL)
         return;
     atomic_fetch_add_explicit(&total->lost, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&total->lost_ticks, ticks, memory_order_relaxed);
+}
+
+static inline void add(_Atomic uint64_t *to, uint64_t n)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/*
+ * By the one thread that writes to this ring. What a signal handler in between adds may be lost, which
+ * is why it counts elsewhere: it finds the writer in `counting`.
+ */
+static void count_skipped(struct writer *w, uint32_t site, uint64_t ticks)
+{
+    struct shared_total *total = &w->ring->total[site % RING_TOTALS];
+    uint64_t of = atomic_load_explicit(&total->site, memory_order_relaxed);
+    if (w->counting || (of != site && of != 0)) {
+        count_scope(site, ticks);
+        return;
+    }
+    w->counting = true;
+    BARRIER();
+    add(&total->lost, 1);
+    add(&total->lost_ticks, ticks);
+    atomic_store_explicit(&total->site, site, memory_order_release);
+    BARRIER();
+    w->counting = false;
 }
 
 /* A signal handler in between skips above the new entry, and takes its own away again. */
@@ -187,7 +215,7 @@ static void skip_end(struct writer *w)
     BARRIER();
     w->skipped = at;
     if (at < SKIPS_MAX)
-        count_scope(skip.site, now() - skip.stamp);
+        count_skipped(w, skip.site, now() - skip.stamp);
     else
         COUNT(lost_scopes);
 }
@@ -292,6 +320,7 @@ static struct writer *writer_begin(struct shared_ring *ring, uint32_t number)
     w->grows = w->head <= mask + 1 && mask + 1 < RING_CELLS_MAX;
     w->full = false;
     w->skipped = 0;
+    w->counting = false;
     w->ring = ring;
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     while (w->head - tail + ROOM_KEPT > w->mask && w->grows)

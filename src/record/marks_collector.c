@@ -21,7 +21,6 @@
 #define TELL_LOST_EVERY_NS (NS_PER_S / 2)
 #define PATIENCE_LEAST_NS (NS_PER_MS)
 #define PATIENCE_MOST_NS (100 * NS_PER_MS)
-#define AT_ONCE_MAX 64 /* times that full rings are read again without a rest */
 #define DIRECTORY_SLACK_NS \
     (20 * NS_PER_MS) /* its time of change is in steps of the kernel's tick */
 
@@ -444,22 +443,22 @@ static unsigned poll_all(struct marks_collector *c, bool last)
 }
 
 /*
- * Rings fill in a millisecond at most speed, in hours at others: what was found this time says how soon
- * to come again.
+ * Rings fill in a millisecond at most speed, in hours at others: how full they were found says how soon
+ * to come again. It is waited longer only bit by bit: who marked much a moment ago may go on.
  */
 void marks_collector_poll(struct marks_collector *c)
 {
     unsigned fill = poll_all(c, false);
-    for (int i = 0; fill > 128 && i < AT_ONCE_MAX; i++)
-        fill = poll_all(c, false);
+    uint64_t next_ns = c->patience_ns;
     if (fill > 64)
-        c->patience_ns = PATIENCE_LEAST_NS;
+        next_ns = PATIENCE_LEAST_NS;
     else if (fill > 16)
-        c->patience_ns =
-            c->patience_ns / 2 > PATIENCE_LEAST_NS ? c->patience_ns / 2 : PATIENCE_LEAST_NS;
+        next_ns /= 2;
     else if (fill < 8)
-        c->patience_ns =
-            c->patience_ns * 2 < PATIENCE_MOST_NS ? c->patience_ns * 2 : PATIENCE_MOST_NS;
+        next_ns += next_ns / 8;
+    if (next_ns < PATIENCE_LEAST_NS)
+        next_ns = PATIENCE_LEAST_NS;
+    c->patience_ns = next_ns < PATIENCE_MOST_NS ? next_ns : PATIENCE_MOST_NS;
 }
 
 uint64_t marks_collector_patience_ns(const struct marks_collector *c)
