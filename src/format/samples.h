@@ -44,10 +44,12 @@ struct track;
  */
 struct stage;
 
+#define QUIET_UNKNOWN UINT32_MAX
+
 /*
  * `kind` of all entities, or 0 for a mixed stage. `quiet_groups`: at ticks without a stage_put,
  * from its first to its removal, an entity is idle with these groups sampled and unchanged; 0: it
- * was not there. NULL without memory.
+ * was not there; QUIET_UNKNOWN: it was there, and nothing is known of it. NULL without memory.
  */
 struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_groups);
 void stage_free(struct stage *stage);

@@ -63,7 +63,9 @@ struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_grou
         return NULL;
     stage->kind = kind;
     stage->interval_ns = interval_ns;
-    if (quiet_groups != 0)
+    if (quiet_groups == QUIET_UNKNOWN)
+        stage->quiet = PATTERN_PRESENT;
+    else if (quiet_groups != 0)
         stage->quiet = PATTERN_PRESENT | PATTERN_IDLE | quiet_groups << PATTERN_GROUP_SHIFT;
     stage->end = &stage->first;
     for (unsigned k = 1; k < ENTITY_KINDS; k++) {

@@ -39,12 +39,20 @@ struct recording {
         int error;               /* 0: nothing is lost, or it was told */
     } lost;
     struct record_anchor anchor;
+    bool past; /* it has happened before: see recording_options */
 };
+
+static uint64_t time_now(const struct recording *r)
+{
+    return r->past ? r->now_ns : clock_mono_ns();
+}
 
 /* ---- the journal ---- */
 
 static void anchor_put(struct recording *r)
 {
+    if (r->past)
+        return;
     struct record_anchor now = {clock_mono_ns(), clock_real_ns(), clock_boot_ns()};
     uint64_t real_drift = (now.real_ns - now.mono_ns) - (r->anchor.real_ns - r->anchor.mono_ns);
     uint64_t boot_drift = (now.boot_ns - now.mono_ns) - (r->anchor.boot_ns - r->anchor.mono_ns);
@@ -86,7 +94,7 @@ static void on_record(void *user, const struct record *record)
     }
     size_t before = r->journal.len;
     if (before == 0)
-        r->journal_first_ns = clock_mono_ns();
+        r->journal_first_ns = time_now(r);
     record_put(&r->journal, record);
     if (r->journal.failed) {
         r->journal.len = before;
@@ -169,10 +177,11 @@ static void on_tick_end(void *user)
     size_t staged = stage_bytes(r->processes) > stage_bytes(r->overview) ? stage_bytes(r->processes)
                                                                          : stage_bytes(r->overview);
     /* A little early rather than a tick late: a block is to be at most a second old. */
+    bool due = !r->past && r->now_ns + r->options.interval_ns / 2 - r->flushed_ns >= FLUSH_EVERY_NS;
     /* What could not be written is tried again each second, however much it is. */
     bool long_journal = r->journal.len > RECORDING_JOURNAL_BYTES && r->file.error == 0;
-    if (r->now_ns + r->options.interval_ns / 2 - r->flushed_ns >= FLUSH_EVERY_NS || long_journal ||
-        staged > RECORDING_STAGE_BYTES || stage_ticks(r->overview) == TICKS_MAX)
+    if (due || long_journal || staged > RECORDING_STAGE_BYTES ||
+        stage_ticks(r->overview) == TICKS_MAX)
         recording_flush(r);
 }
 
@@ -209,7 +218,7 @@ static int write_block(struct recording *r, unsigned type, unsigned flags, uint6
                              : block_append(&r->out, &header, payload->data, payload->len,
                                             r->options.codec, r->compressor);
     if (rc == 0)
-        rc = block_file_append(&r->file, r->out.data, r->out.len, clock_mono_ns());
+        rc = block_file_append(&r->file, r->out.data, r->out.len, time_now(r));
     r->sequence += rc == 0;
     return rc;
 }
@@ -293,7 +302,7 @@ static void note_outcome(struct recording *r, int error, bool keyframe, uint64_t
 
 int recording_flush(struct recording *r)
 {
-    uint64_t now_ns = clock_mono_ns(), flushed_ns = r->flushed_ns;
+    uint64_t now_ns = time_now(r), flushed_ns = r->flushed_ns;
     int before = r->file.error;
     if (r->journal.len == 0)
         r->journal_first_ns = now_ns;
@@ -318,25 +327,47 @@ int recording_flush(struct recording *r)
 
 /* ---- beginning and end ---- */
 
+static int open_file(struct recording *r)
+{
+    if (r->path != NULL)
+        return block_file_create(&r->file, r->path, r->options.replace);
+    r->file = (struct block_file){.fd = r->options.fd};
+    return 0;
+}
+
+static void begin_in_the_past(struct recording *r)
+{
+    if (r->options.anchor == NULL)
+        return;
+    r->past = true;
+    r->anchor = *r->options.anchor;
+    r->now_ns = r->anchor.mono_ns;
+    r->options.anchor = NULL; /* the caller's */
+    record_put(&r->journal, &(struct record){.type = RECORD_ANCHOR, .anchor = r->anchor});
+}
+
 int recording_create(const struct recording_options *options, struct recording **ret)
 {
     struct recording *r = calloc(1, sizeof *r);
     if (r == NULL)
         return -ENOMEM;
     r->options = *options;
-    r->path = strdup(options->path);
-    r->processes = stage_new(ENTITY_PROCESS, options->interval_ns, 1u << GROUP_CLOCK);
+    begin_in_the_past(r);
+    r->path = options->path != NULL ? strdup(options->path) : NULL;
+    r->processes = stage_new(ENTITY_PROCESS, options->interval_ns,
+                             r->past ? QUIET_UNKNOWN : 1u << GROUP_CLOCK);
     r->overview = stage_new(0, options->interval_ns, 0);
     if (options->codec != NULL)
         r->compressor = options->codec->compressor_new();
-    r->flushed_ns = r->journal_first_ns = clock_mono_ns();
+    r->flushed_ns = r->journal_first_ns = time_now(r);
     r->file.fd = -1;
     metrics_put(&r->journal);
-    int rc = r->processes == NULL || r->overview == NULL || r->path == NULL ? -ENOMEM : 0;
+    bool named = r->path != NULL || options->path == NULL;
+    int rc = r->processes == NULL || r->overview == NULL || !named ? -ENOMEM : 0;
     if (options->codec != NULL && r->compressor == NULL)
         rc = -ENOMEM;
     if (rc == 0)
-        rc = block_file_create(&r->file, r->path, options->replace);
+        rc = open_file(r);
     if (rc != 0) {
         recording_close(r);
         return rc;
@@ -353,7 +384,7 @@ uint64_t recording_bytes(const struct recording *r)
 bool recording_unlinked(const struct recording *r)
 {
     struct stat ours, named;
-    return fstat(r->file.fd, &ours) == 0 &&
+    return r->path != NULL && fstat(r->file.fd, &ours) == 0 &&
            (lstat(r->path, &named) != 0 || named.st_ino != ours.st_ino ||
             named.st_dev != ours.st_dev);
 }

@@ -22,9 +22,16 @@
 struct recording;
 
 struct recording_options {
-    const char *path;
+    const char *path; /* NULL: into `fd` */
+    int fd;       /* an empty file to write to, taken over by a recording_create that succeeds */
     bool replace; /* unlink an existing file first */
     uint64_t interval_ns;
+    /*
+     * NULL: what is recorded happens now. Else it has happened before, and no clock is asked: the
+     * recording begins at this anchor, its only one, and time goes on with the ticks. An entity
+     * that is not put at a tick was there, and nothing is known of it.
+     */
+    const struct record_anchor *anchor;
     const struct codec *codec; /* NULL: uncompressed */
     /* Called once when writing begins to fail, and once when it goes on. May be NULL. */
     void (*on_trouble)(void *user, int error /* 0: it goes on */);
