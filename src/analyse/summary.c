@@ -354,7 +354,9 @@ static void finish(struct summary *s, const struct walked *found)
     /* The kernel's own peak outlives exec: it may be that of a shell or of Python. */
     if (s->recorder.peak_rss_bytes == SUMMARY_UNKNOWN)
         s->recorder.peak_rss_bytes = number_fact(s, "recorder_peak_rss_bytes", SUMMARY_UNKNOWN);
-    s->recorder.bytes_written = tacho_recording_salvage(s->rec)->file_bytes;
+    /* A log was not recorded by us, and cost nothing. */
+    if (!target_is(s, "log"))
+        s->recorder.bytes_written = tacho_recording_salvage(s->rec)->file_bytes;
     if (s->root_status == SUMMARY_UNKNOWN && target_is(s, "launch"))
         for (size_t i = 0; i < s->row_count && s->root_status == SUMMARY_UNKNOWN; i++) {
             const struct tacho_process *p = tacho_process(s->rec, i);

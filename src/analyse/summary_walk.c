@@ -31,6 +31,7 @@ struct pass {
     size_t end_count, next_end, next_birth;
     uint64_t tick_ns;
     bool in_tick, machine_alone;
+    uint32_t presumed_parent_pid; /* of those whose parent nobody told; 0: none */
 
     /* The sum of RSS in this tick, and the largest part of it. */
     uint64_t tree_rss, sum_rss, largest_rss;
@@ -107,8 +108,10 @@ static int register_birth(struct pass *pass, const struct tacho_process *p)
 {
     bool forked = (p->flags & TACHO_PROCESS_FORKED) != 0;
     uint64_t start_ns = p->start_ns < p->seen_ns ? p->start_ns : p->seen_ns;
-    return lineage_birth(pass->lineage, p->entity, (uint32_t)p->pid, (uint32_t)p->parent_pid,
-                         forked, start_ns);
+    uint32_t pid = (uint32_t)p->pid, parent_pid = (uint32_t)p->parent_pid;
+    if (parent_pid == 0 && pid != pass->presumed_parent_pid)
+        parent_pid = pass->presumed_parent_pid;
+    return lineage_birth(pass->lineage, p->entity, pid, parent_pid, forked, start_ns);
 }
 
 /* What the kernel said of a process at its end is its last sample. */
@@ -504,6 +507,12 @@ int summary_walk(struct summary *s, struct walked *ret)
     if (pass.tree.at[TREE_REAPED_USER] >= 0 && s->target != NULL &&
         strcmp(s->target, "launch") == 0)
         tacho_fact_number(s->rec, "recorder_pid", &recorder_pid);
+    /*
+     * A log does not say whose child a process is. Those that write into one log are most often the
+     * first one's; what it is handed at their ends would else count twice.
+     */
+    if (s->target != NULL && strcmp(s->target, "log") == 0 && s->row_count > 1)
+        pass.presumed_parent_pid = (uint32_t)tacho_process(s->rec, 0)->pid;
     pass.lineage = lineage_new((uint32_t)recorder_pid, take_growth, &pass);
     int r = pass.lineage == NULL ? -ENOMEM : collect_ends(&pass);
     if (r == 0)

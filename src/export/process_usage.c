@@ -151,7 +151,7 @@ static void take_sample(struct process_usage *usage, const struct tacho_sample *
     const uint64_t *at = entity_map_get(&usage->index, sample->entity);
     if (at == NULL)
         return;
-    usage->samples[*at]++;
+    usage->samples[*at] += sample->fresh != 0 || sample->idle;
     uint64_t *known = &usage->known[*at];
     uint64_t *values = usage->value + *at * usage->n;
     for (uint64_t left = sample->fresh & sample->known & usage->mask; left != 0; left &= left - 1) {

@@ -26,6 +26,9 @@ static int put_all(struct export *export, struct rows *rows, struct tacho_walk *
     struct drain *drain = &export->drain;
     int r;
     while ((r = tacho_walk_next(walk, &sample)) > 0) {
+        /* A log tells of one process at a time: of the others there is nothing to say then. */
+        if (sample.fresh == 0 && !sample.idle && !export->options.fill)
+            continue;
         const struct tacho_process *process = tacho_process_of(export->rec, sample.entity);
         row.real_ns = real_ns_of(export, sample.time_ns, &row);
         row.time_ns = sample.time_ns;

@@ -8,6 +8,14 @@
 #include "report/receipt.h"
 #include "report/summary_parts.h"
 
+void json_put_pid(struct json *j, const struct tacho_process *p)
+{
+    if (p != NULL && p->pid != 0)
+        json_signed(j, "pid", p->pid);
+    else
+        json_null(j, "pid");
+}
+
 static void put_started(struct json *j, const struct summary *s)
 {
     struct buffer text = {0};
@@ -74,7 +82,7 @@ static void put_memory(struct json *j, const struct summary *s, const struct sco
     } else {
         const struct tacho_process *p = tacho_process(s->rec, s->memory.owner);
         json_begin(j, "peak_owner", '{');
-        json_signed(j, "pid", p->pid);
+        json_put_pid(j, p);
         json_text(j, "name", p->comm);
         json_list(j, "command", p->argv, p->argv_bytes);
         json_number(j, "rss_bytes", s->memory.owner_rss_bytes);

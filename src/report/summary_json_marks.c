@@ -83,7 +83,7 @@ static void put_processes(struct json *j, const struct scopes *s)
         if (process == NULL || ++all > PROCESSES_MAX)
             continue;
         json_begin(j, NULL, '{');
-        json_signed(j, "pid", process->pid);
+        json_put_pid(j, process);
         json_text(j, "name", process->comm);
         json_list(j, "command", process->argv, process->argv_bytes);
         json_seconds(j, "wall_s", p->to_ns - p->from_ns);
@@ -100,10 +100,7 @@ static void put_label(struct json *j, const struct summary *s, const struct tach
     const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
     json_seconds(j, "at_s", label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
     json_text(j, "text", label->text);
-    if (p != NULL)
-        json_signed(j, "pid", p->pid);
-    else
-        json_null(j, "pid");
+    json_put_pid(j, p);
 }
 
 static void put_labels(struct json *j, const struct summary *s)

@@ -78,7 +78,7 @@ static void put_after(const struct page *page, struct buffer *words, const struc
     if (label->entity == moment->entity)
         return;
     const struct tacho_process *p = tacho_process_of(s->rec, label->entity);
-    if (p != NULL)
+    if (p != NULL && p->pid != 0)
         buffer_printf(words, " by pid %d", p->pid);
     else
         buffer_put_text(words, " by another process");

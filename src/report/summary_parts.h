@@ -22,6 +22,9 @@ void summary_put_moment(const struct page *page, const struct summary *summary,
 void json_put_marks(struct json *json, const struct summary *summary, const struct scopes *scopes);
 void json_put_moment(struct json *json, const struct summary *summary, const struct moment *moment);
 
+/* Key and value; null for no process, or one that a log does not name. */
+void json_put_pid(struct json *json, const struct tacho_process *process);
+
 /* summary_unknown.c: what is not known, and why; what the recorder itself took. */
 void summary_put_unknown(const struct page *page, const struct summary *summary);
 

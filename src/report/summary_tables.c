@@ -166,7 +166,8 @@ static void put_process(struct columns *table, const struct summary *s, size_t r
         put_duration(&cell[3], p->end_ns - p->start_ns);
     else
         buffer_put_byte(&cell[3], '-');
-    buffer_printf(&cell[4], "%d", p->pid);
+    if (p->pid != 0)
+        buffer_printf(&cell[4], "%d", p->pid);
     put_command_line(&cell[5], p);
 }
 

@@ -26,14 +26,16 @@ void put_wait_status(struct buffer *ret, int status)
 
 void put_process_name(struct buffer *ret, const struct tacho_process *p)
 {
-    buffer_printf(ret, "%s (pid %d)", p->comm[0] != '\0' ? p->comm : "a process", p->pid);
+    buffer_put_text(ret, p->comm[0] != '\0' ? p->comm : "a process");
+    if (p->pid != 0) /* logs need not say */
+        buffer_printf(ret, " (pid %d)", p->pid);
 }
 
 void put_command_line(struct buffer *ret, const struct tacho_process *p)
 {
     size_t n = p->argv_bytes < COMMAND_SHOWN ? p->argv_bytes : COMMAND_SHOWN;
     if (n == 0) {
-        buffer_printf(ret, "[%s]", p->comm);
+        buffer_printf(ret, "[%s]", p->comm[0] != '\0' ? p->comm : "?");
         return;
     }
     /* Where the program lies matters less than what it was told to do. */
@@ -61,15 +63,30 @@ static const struct tacho_process *root_of(const struct summary *s, size_t *ret_
     return root;
 }
 
+/* The logs that it was imported from. */
+static void put_logs(struct buffer *ret, const char *logs, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += logs[i] == '\0';
+    buffer_put_text(ret, logs);
+    if (count > 1)
+        buffer_printf(ret, " and %zu more", count - 1);
+}
+
 static void put_title(const struct page *page, const struct summary *s)
 {
     struct buffer title = {0};
-    size_t roots, n = s->command_bytes < COMMAND_SHOWN ? s->command_bytes : COMMAND_SHOWN;
+    size_t roots, log_bytes,
+        n = s->command_bytes < COMMAND_SHOWN ? s->command_bytes : COMMAND_SHOWN;
     const struct tacho_process *root = root_of(s, &roots);
+    const char *logs = tacho_fact_text(s->rec, "imported_from", &log_bytes);
     if (n > 0) {
         text_put_shell(&title, s->command, n);
     } else if (target_is(s, "machine")) {
         buffer_printf(&title, "the machine %s", s->host != NULL ? s->host : "");
+    } else if (logs != NULL) {
+        put_logs(&title, logs, log_bytes);
     } else if (root != NULL) {
         buffer_printf(&title, "process %d", root->pid);
         if (roots > 1)
@@ -99,6 +116,7 @@ static enum ink put_verdict(struct buffer *words, const struct summary *s)
         ink = INK_WARNING;
     } else if (s->end_reason != NULL && strcmp(s->end_reason, "ended") != 0) {
         buffer_put_text(words, target_is(s, "launch") ? "still running when recording stopped"
+                               : target_is(s, "log")  ? "the log ends"
                                                       : "recording stopped");
     } else {
         buffer_put_text(words, "ended");
@@ -224,10 +242,12 @@ static void put_memory(const struct page *page, const struct summary *s,
     buffer_done(&words);
 }
 
-static void put_transfer(const struct page *page, const char *label, const char *direction,
-                         uint64_t storage, uint64_t chars, uint64_t calls)
+static void put_transfer(const struct page *page, const struct summary *s, const char *label,
+                         const char *direction, uint64_t storage, uint64_t chars, uint64_t calls)
 {
     struct buffer figure = {0}, words = {0};
+    if (storage == SUMMARY_UNKNOWN && chars == SUMMARY_UNKNOWN && target_is(s, "log"))
+        return; /* nobody looked */
     if (storage == SUMMARY_UNKNOWN)
         buffer_put_text(&figure, "unknown");
     else
@@ -307,9 +327,9 @@ static void put_figures(const struct page *page, const struct summary *s,
     if (s->cpu.total_ns != SUMMARY_UNKNOWN)
         put_cpu(page, s);
     put_memory(page, s, scopes);
-    put_transfer(page, "Read", "from", s->io[SUMMARY_READ_BYTES], s->io[SUMMARY_READ_CHARS],
+    put_transfer(page, s, "Read", "from", s->io[SUMMARY_READ_BYTES], s->io[SUMMARY_READ_CHARS],
                  s->io[SUMMARY_READ_COUNT]);
-    put_transfer(page, "Written", "to", s->io[SUMMARY_WRITE_BYTES], s->io[SUMMARY_WRITE_CHARS],
+    put_transfer(page, s, "Written", "to", s->io[SUMMARY_WRITE_BYTES], s->io[SUMMARY_WRITE_CHARS],
                  s->io[SUMMARY_WRITE_COUNT]);
     put_processes(page, s);
 }

@@ -129,7 +129,7 @@ static void put_label(struct columns *table, const struct summary *s,
     if (letter != 0)
         buffer_put_byte(&cell[0], (uint8_t)letter);
     put_duration(&cell[1], label->time_ns > s->started_ns ? label->time_ns - s->started_ns : 0);
-    if (p != NULL)
+    if (p != NULL && p->pid != 0)
         buffer_printf(&cell[2], "%d", p->pid);
     buffer_put_text(&cell[3], label->text);
 }
