@@ -131,6 +131,18 @@ _tacho_report()
     fi
 }
 
+_tacho_import()
+{
+    case $prev in
+    -o | --output) _tacho_files "$cur" ''; return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        _tacho_words "$cur" '--output --force --list-formats --help'
+    else
+        _tacho_files "$cur" ''
+    fi
+}
+
 _tacho_info()
 {
     if [[ $cur == -* ]]; then
@@ -163,11 +175,11 @@ _tacho()
     prev=${words[cword - 1]}
     COMPREPLY=()
     if ((cword == 1)); then
-        _tacho_words "$cur" 'record report export info doctor --help --version'
+        _tacho_words "$cur" 'record report export import info doctor --help --version'
         return
     fi
     case ${words[1]} in
-    record | report | export | info | doctor) "_tacho_${words[1]}" ;;
+    record | report | export | import | info | doctor) "_tacho_${words[1]}" ;;
     esac
 }
 

@@ -59,6 +59,7 @@ complete -c tacho -n __fish_tacho_needs_command -l version -d Version
 complete -c tacho -n __fish_tacho_needs_command -a record -d 'Record what a program and its descendants use'
 complete -c tacho -n __fish_tacho_needs_command -a report -d 'Summary of a recording'
 complete -c tacho -n __fish_tacho_needs_command -a export -d 'Tables of a recording'
+complete -c tacho -n __fish_tacho_needs_command -a import -d 'Recording of what other tools logged'
 complete -c tacho -n __fish_tacho_needs_command -a info -d 'What a recording holds'
 complete -c tacho -n __fish_tacho_needs_command -a doctor -d 'What this machine allows'
 
@@ -90,6 +91,12 @@ complete -c tacho -n '__fish_tacho_using export' -l fill -d 'Repeat the last kno
 complete -c tacho -n '__fish_tacho_using export' -l force -d 'Overwrite the output'
 complete -c tacho -n '__fish_tacho_using export' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using export' -k -a '(__fish_complete_suffix .tacho)'
+
+complete -c tacho -n '__fish_tacho_using import' -s o -l output -rF -d 'Recording to write'
+complete -c tacho -n '__fish_tacho_using import' -l force -d 'Replace the file where it exists'
+complete -c tacho -n '__fish_tacho_using import' -l list-formats -d 'Say which logs are read'
+complete -c tacho -n '__fish_tacho_using import' -s h -l help -d 'Summary of the options'
+complete -c tacho -n '__fish_tacho_using import' -F
 
 complete -c tacho -n '__fish_tacho_using info' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using info' -s h -l help -d 'Summary of the options'

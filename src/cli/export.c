@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/recording_input.h"
 
 static const char help[] =
     "Usage: tacho export FILE [OPTION...]\n"
@@ -243,9 +244,8 @@ int command_export(int argc, char **argv)
     if (request.help)
         return cli_help(help);
     struct tacho_recording *rec = NULL;
-    struct tacho_error error;
-    if (request.file != NULL && tacho_recording_open(request.file, &rec, &error) != 0)
-        return cli_failed("%s", error.message);
+    if (request.file != NULL && (status = recording_input_open(request.file, &rec)) != 0)
+        return status;
     status = request.list_fields ? list_fields(&request, rec) : run(&request, rec);
     tacho_recording_close(rec);
     return status;

@@ -7,6 +7,7 @@
 
 #include "analyse/contents.h"
 #include "cli/cli.h"
+#include "cli/recording_input.h"
 #include "cli/terminal.h"
 #include "report/recording_info.h"
 
@@ -65,10 +66,10 @@ int command_info(int argc, char **argv)
     if (optind + 1 < argc)
         return cli_usage("one recording at a time: '%s' is too many", argv[optind + 1]);
     struct tacho_recording *rec;
-    struct tacho_error error;
-    if (tacho_recording_open(argv[optind], &rec, &error) != 0)
-        return cli_failed("%s", error.message);
-    int status = print_info(argv[optind], rec, json);
+    int status = recording_input_open(argv[optind], &rec);
+    if (status != 0)
+        return status;
+    status = print_info(argv[optind], rec, json);
     tacho_recording_close(rec);
     return status;
 }

@@ -17,6 +17,7 @@ static const struct command {
     {"record", command_record, "record a command, or running processes, with all descendants"},
     {"report", command_report, "say what a recording shows"},
     {"export", command_export, "turn a recording into a table for another program"},
+    {"import", command_import, "make a recording of what other tools wrote into logs"},
     {"info", command_info, "say what a recording holds, and what it lacks"},
     {"doctor", command_doctor, "say what this machine allows, and what would make the rest work"},
 };

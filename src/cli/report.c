@@ -9,14 +9,15 @@
 #include "analyse/summary.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/recording_input.h"
 #include "cli/terminal.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
 
 static const char help[] = "Usage: tacho report FILE... [OPTION...]\n"
-                           "Says what recordings show: how the command ended, what it took, whose "
-                           "peak it was, and what is\n"
-                           "not known.\n"
+                           "Says what recordings, or other tools' logs (see tacho import), "
+                           "show: how the command ended,\n"
+                           "what it took, whose peak it was, and what is not known.\n"
                            "\n"
                            "      --json         the same for programs: schema tacho.summary/1\n"
                            "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
@@ -88,11 +89,11 @@ static int report_figures(const struct request *request, const struct summary *s
 static int report_file(const struct request *request, const char *path)
 {
     struct tacho_recording *rec;
-    struct tacho_error error;
     struct summary summary;
     struct scopes scopes;
-    if (tacho_recording_open(path, &rec, &error) != 0)
-        return cli_failed("%s", error.message);
+    int status = recording_input_open(path, &rec);
+    if (status != 0)
+        return status;
     int r = summary_make(rec, &summary);
     if (r == 0) {
         r = summary_make_scopes(&summary, &scopes);
@@ -103,7 +104,7 @@ static int report_file(const struct request *request, const char *path)
         tacho_recording_close(rec);
         return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
     }
-    int status = report_figures(request, &summary, &scopes);
+    status = report_figures(request, &summary, &scopes);
     scopes_done(&scopes);
     summary_done(&summary);
     tacho_recording_close(rec);

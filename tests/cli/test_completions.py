@@ -100,7 +100,8 @@ def folder(tmp_path):
 
 
 def test_bash_completes_commands():
-    assert bash("tacho", "") == ["record", "report", "export", "info", "doctor", "--help", "--version"]
+    assert bash("tacho", "") == ["record", "report", "export", "import", "info", "doctor",
+                                 "--help", "--version"]
     assert bash("tacho", "rec") == ["record"]
     assert bash("tacho", "nonsense", "") == []
 
@@ -112,6 +113,7 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "record", "--wait", "=") == ["root", "tree"]
     assert bash("tacho", "export", "x.tacho", "--to", "j") == ["jsonl"]
     assert bash("tacho", "report", "--w") == ["--width"]
+    assert bash("tacho", "import", "-")[:2] == ["--output", "--force"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
     assert bash("tacho", "doctor", "") == ["--json", "--help"]
 
@@ -119,6 +121,7 @@ def test_bash_completes_options_and_values():
 def test_bash_completes_recordings(folder):
     assert bash("tacho", "report", "run", cwd=folder) == ["run", "one.tacho"]
     assert bash("tacho", "report", "no", cwd=folder) == []
+    assert "notes.txt" in bash("tacho", "import", "", cwd=folder)
     assert bash("tacho", "export", "", cwd=folder) == ["run", "one.tacho", "sub"]
 
 
