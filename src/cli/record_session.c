@@ -112,7 +112,7 @@ static int begin_following(struct session *s)
         .recorder = getpid(),
     };
     struct follow_reason why;
-    int r = sampler_follow(s->sampler, o->follow, &config, &why);
+    int r = sampler_follow(s->sampler, follow_mechanisms, o->follow, &config, &why);
     if (r == -ESRCH)
         return cli_failed("no such process: check the ids with ps");
     if (r != 0 && config.machine && o->follow == NULL)

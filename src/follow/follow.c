@@ -5,27 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
-
-const struct follow_mechanism *const follow_mechanisms[] = {
-#ifdef HAVE_BPF
-    &follow_bpf,
-#endif
-    &follow_connector_taskstats,
-    &follow_connector,
-    &follow_perf,
-    &follow_poll,
-    &follow_ptrace,
-    NULL};
-
-const struct follow_mechanism *follow_mechanism_find(const char *name)
-{
-    for (size_t i = 0; follow_mechanisms[i] != NULL; i++)
-        if (strcmp(follow_mechanisms[i]->name, name) == 0)
-            return follow_mechanisms[i];
-    return NULL;
-}
-
 int follow_fail(struct follow_reason *ret, int error, const char *format, ...)
 {
     va_list args;
@@ -42,13 +21,14 @@ static bool is_meant(const struct follow_mechanism *m, const struct follow_mecha
     return m == asked_for || (strncmp(m->name, asked_for->name, n) == 0 && m->name[n] == '+');
 }
 
-int follow_open(const struct follow_mechanism *mechanism, const struct follow_config *config,
+int follow_open(const struct follow_mechanism *const *among,
+                const struct follow_mechanism *mechanism, const struct follow_config *config,
                 const struct follow_sink *sink, const struct follow_mechanism **ret_mechanism,
                 struct follow **ret, struct follow_reason *ret_why)
 {
     int r = follow_fail(ret_why, -ENOTSUP, "no mechanism of this build works here");
-    for (size_t i = 0; follow_mechanisms[i] != NULL; i++) {
-        const struct follow_mechanism *m = follow_mechanisms[i];
+    for (size_t i = 0; among[i] != NULL; i++) {
+        const struct follow_mechanism *m = among[i];
         if (mechanism != NULL ? !is_meant(m, mechanism) : m->only_when_asked)
             continue;
         if (config->machine && (m->tells & FOLLOW_SEES_MACHINE) == 0) {

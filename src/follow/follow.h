@@ -143,11 +143,12 @@ extern const struct follow_mechanism *const follow_mechanisms[];
 const struct follow_mechanism *follow_mechanism_find(const char *name);
 
 /*
- * Opens the first that works, or with a `mechanism` that one alone, or what there is of it with
- * "+more". 0 with `*ret_mechanism`, or what its `open` said with the reason. -ESRCH when a root is
+ * Opens the first of `among` that works, or with a `mechanism` that one alone, or what there is of it
+ * with "+more". 0 with `*ret_mechanism`, or what its `open` said with the reason. -ESRCH when a root is
  * gone.
  */
-int follow_open(const struct follow_mechanism *mechanism, const struct follow_config *config,
+int follow_open(const struct follow_mechanism *const *among,
+                const struct follow_mechanism *mechanism, const struct follow_config *config,
                 const struct follow_sink *sink, const struct follow_mechanism **ret_mechanism,
                 struct follow **ret, struct follow_reason *ret_why);
 

@@ -80,12 +80,13 @@ struct follow_sink sampler_follow_sink(struct sampler *s)
         .user = s, .birth = on_birth, .exec = on_exec, .ended = on_ended, .account = on_account};
 }
 
-int sampler_follow(struct sampler *s, const struct follow_mechanism *mechanism,
-                   const struct follow_config *config, struct follow_reason *ret_why)
+int sampler_follow(struct sampler *s, const struct follow_mechanism *const *among,
+                   const struct follow_mechanism *mechanism, const struct follow_config *config,
+                   struct follow_reason *ret_why)
 {
     struct follow_sink sink = sampler_follow_sink(s);
     s->now_ns = clock_mono_ns();
-    int r = follow_open(mechanism, config, &sink, &s->mechanism, &s->follow, ret_why);
+    int r = follow_open(among, mechanism, config, &sink, &s->mechanism, &s->follow, ret_why);
     if (r != 0)
         return r;
     s->tells = s->mechanism->tells;

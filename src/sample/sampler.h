@@ -46,9 +46,10 @@ void sampler_free(struct sampler *sampler);
 /* What a follow mechanism reports to: give it as its sink. */
 struct follow_sink sampler_follow_sink(struct sampler *sampler);
 
-/* Follows from now on with `mechanism`, NULL: the best that works. 0 or as follow_open. */
-int sampler_follow(struct sampler *sampler, const struct follow_mechanism *mechanism,
-                   const struct follow_config *config, struct follow_reason *ret_why);
+/* Follows from now on with `mechanism`, NULL: the best of `among` that works. 0 or as follow_open. */
+int sampler_follow(struct sampler *sampler, const struct follow_mechanism *const *among,
+                   const struct follow_mechanism *mechanism, const struct follow_config *config,
+                   struct follow_reason *ret_why);
 
 /* When this is readable sampler_hear is to be called before the next tick. -1: none. */
 int sampler_follow_fd(const struct sampler *sampler);

@@ -573,7 +573,7 @@ static void the_better_one_is_taken(void **state)
                                .account = take_account};
     struct follow_config config = {
         .root = &root, .roots = &puppets[0].pid, .root_count = 1, .launched = true};
-    assert_int_equal(follow_open(asked, &config, &sink, &got, &follow, &why), 0);
+    assert_int_equal(follow_open(follow_mechanisms, asked, &config, &sink, &got, &follow, &why), 0);
     assert_ptr_equal(got, taskstats ? &follow_connector_taskstats : &follow_connector);
     assert_told(1);
 }

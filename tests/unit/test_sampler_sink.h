@@ -311,7 +311,7 @@ static inline void follow(const pid_t *pids, size_t n, bool launched)
                                    .launched = launched,
                                    .recorder = getpid()};
     struct follow_reason why;
-    assert_int_equal(sampler_follow(sampler, &follow_poll, &config, &why), 0);
+    assert_int_equal(sampler_follow(sampler, follow_mechanisms, &follow_poll, &config, &why), 0);
 }
 
 static inline void follow_child(const struct child *child)
