@@ -58,6 +58,10 @@ extern "C" {
 /* Not 0 while marks are recorded. Read it, never write it: for what would cost to prepare in vain. */
 TACHO_API extern int tacho_marking;
 
+#if defined __GNUC__
+#define TACHO_MARKING_() TACHO_RARELY_(__atomic_load_n(&tacho_marking, __ATOMIC_RELAXED) != 0)
+#endif
+
 /*
  * Begins a scope on this thread, until tacho_end. `category` may be NULL. The texts are copied when they
  * are seen first, and may be of any bytes; what is over 1,023 bytes is cut. A process may give 65,535
@@ -98,7 +102,7 @@ TACHO_API void tacho_place_counter(struct tacho_place *place, double value);
 
 static inline struct tacho_place *tacho_scope_enter_(struct tacho_place *place)
 {
-    if (!TACHO_RARELY_(tacho_marking))
+    if (!TACHO_MARKING_())
         return NULL;
     tacho_place_begin(place);
     return place;
@@ -112,7 +116,7 @@ static inline void tacho_scope_leave_(struct tacho_place **place)
 
 static inline struct tacho_place *tacho_scope_enter_cpu_(struct tacho_place *place)
 {
-    if (!TACHO_RARELY_(tacho_marking))
+    if (!TACHO_MARKING_())
         return NULL;
     tacho_place_begin_cpu(place);
     return place;
@@ -155,7 +159,7 @@ static inline void tacho_scope_leave_cpu_(struct tacho_place **place)
 /* A message, made only while somebody listens. */
 #define TACHO_LABEL(...)                  \
     do {                                  \
-        if (TACHO_RARELY_(tacho_marking)) \
+        if (TACHO_MARKING_()) \
             tacho_label(__VA_ARGS__);     \
     } while (0)
 
@@ -163,7 +167,7 @@ static inline void tacho_scope_leave_cpu_(struct tacho_place **place)
 #define TACHO_COUNTER(title, number)                                            \
     do {                                                                        \
         static struct tacho_place tacho_counter_place_ = {(title), NULL, 0, 0}; \
-        if (TACHO_RARELY_(tacho_marking))                                       \
+        if (TACHO_MARKING_())                                       \
             tacho_place_counter(&tacho_counter_place_, (number));               \
     } while (0)
 

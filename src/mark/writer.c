@@ -30,7 +30,12 @@
 #define ROOM_A_BEGIN 2 /* that a begin takes at most */
 #define RECENT 32
 
+/* Bits of tacho_marking. */
+#define TO_RECORDING 1
+#define TO_HEARER 2
+
 int tacho_marking;
+static void (*_Atomic hear_label)(const char *text, size_t n);
 
 struct skipped {
     uint64_t stamp;
@@ -82,6 +87,32 @@ static inline uint64_t now(void)
 static inline uint64_t thread_cpu_ns(void)
 {
     return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* ---- on and off ---- */
+
+static void turn_on(int bits)
+{
+    __atomic_fetch_or(&tacho_marking, bits, __ATOMIC_RELAXED);
+}
+
+static void turn_off(int bits)
+{
+    __atomic_fetch_and(&tacho_marking, ~bits, __ATOMIC_RELAXED);
+}
+
+bool marking_works(void)
+{
+    return (__atomic_load_n(&tacho_marking, __ATOMIC_RELAXED) & TO_RECORDING) != 0;
+}
+
+void marking_hear_labels(void (*hear)(const char *text, size_t n))
+{
+    atomic_store(&hear_label, hear);
+    if (hear != NULL)
+        turn_on(TO_HEARER);
+    else
+        turn_off(TO_HEARER);
 }
 
 /* ---- cells ---- */
@@ -264,7 +295,7 @@ static bool find_room(struct writer *w, uint64_t open, uint64_t cells)
     if (needed < w->top)
         return true;
     if (atomic_load_explicit(&own_file_head()->closed, memory_order_relaxed) != 0)
-        tacho_marking = 0; /* nobody reads any more */
+        turn_off(TO_RECORDING); /* nobody reads any more */
     return false;
 }
 
@@ -343,7 +374,7 @@ static struct writer *take_ring(void)
     uint32_t number;
     struct shared_ring *ring = own_file_ready() ? own_file_take_ring(&number) : NULL;
     if (ring == NULL && own_file_head() == NULL)
-        tacho_marking = 0;
+        turn_off(TO_RECORDING);
     return ring == NULL ? NULL : writer_begin(ring, number);
 }
 
@@ -352,7 +383,7 @@ static struct writer *writer_of_thread(void)
 {
     if (current->ring != NULL)
         return current;
-    if (current == &refused || tacho_marking == 0)
+    if (current == &refused || !marking_works())
         return NULL;
     sigset_t all, before;
     sigfillset(&all);
@@ -548,13 +579,13 @@ void tacho_place_end_cpu(struct tacho_place *place)
 
 void tacho_begin(const char *name, const char *category)
 {
-    if (tacho_marking != 0)
+    if (marking_works())
         begin(CELL_BEGIN, id_of_texts(name, category));
 }
 
 void tacho_end(void)
 {
-    if (tacho_marking != 0)
+    if (marking_works())
         end(CELL_END, 0);
 }
 
@@ -576,7 +607,7 @@ void tacho_place_counter(struct tacho_place *place, double value)
 
 void tacho_counter(const char *name, double value)
 {
-    if (tacho_marking != 0)
+    if (marking_works())
         put_value(id_of_texts(name, NULL), value);
 }
 
@@ -592,20 +623,26 @@ static void put_message(enum cell_kind kind, const char *text, size_t n)
 
 void tacho_label(const char *text, ...)
 {
-    if (tacho_marking == 0)
+    if (__atomic_load_n(&tacho_marking, __ATOMIC_RELAXED) == 0)
         return;
     char message[LABEL_BYTES_MAX + 1];
     va_list values;
     va_start(values, text);
     int n = vsnprintf(message, sizeof message, text, values);
     va_end(values);
-    if (n >= 0)
-        put_message(CELL_LABEL, message, n > LABEL_BYTES_MAX ? LABEL_BYTES_MAX : (size_t)n);
+    if (n < 0)
+        return;
+    size_t length = n > LABEL_BYTES_MAX ? LABEL_BYTES_MAX : (size_t)n;
+    void (*hear)(const char *, size_t) = atomic_load(&hear_label);
+    if (hear != NULL)
+        hear(message, length);
+    if (marking_works())
+        put_message(CELL_LABEL, message, length);
 }
 
 void tacho_thread_name(const char *name)
 {
-    if (tacho_marking != 0 && name != NULL)
+    if (marking_works() && name != NULL)
         put_message(CELL_THREAD_NAME, name, strnlen(name, NAME_BYTES_MAX));
 }
 
@@ -637,10 +674,10 @@ void marking_begin(void)
         has_key = pthread_key_create(&at_thread_end, give_ring) == 0;
     }
     own_file_begin();
-    tacho_marking = 1;
+    turn_on(TO_RECORDING);
 }
 
 void marking_end(void)
 {
-    tacho_marking = 0;
+    turn_off(TO_RECORDING);
 }

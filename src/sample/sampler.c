@@ -180,15 +180,20 @@ static void put_tree(struct sampler *s)
     s->sink.put(s->sink.user, s->tree, ENTITY_TREE, groups, false, v, known);
 }
 
+static uint64_t own_cpu_ns(const struct sampler *s)
+{
+    return clock_ns(s->in_program ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static void put_recorder(struct sampler *s)
 {
     uint64_t value[RECORDER_METRICS] = {0}, statm[STATM_FIELDS];
     uint64_t known = BIT(RECORDER_CPU) | BIT(RECORDER_BYTES_WRITTEN);
     char text[128];
     uint32_t valid = 0;
-    value[RECORDER_CPU] = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    value[RECORDER_CPU] = own_cpu_ns(s);
     value[RECORDER_BYTES_WRITTEN] = s->sink.bytes_written(s->sink.user);
-    ssize_t n = source_read_kept(s->statm_fd, text, sizeof text);
+    ssize_t n = s->in_program ? 0 : source_read_kept(s->statm_fd, text, sizeof text);
     if (n > 0 && proc_statm_parse(&s->root, text, (size_t)n, statm, &valid) == 0 &&
         (valid & 1u << STATM_RSS) != 0) {
         value[RECORDER_RSS] = statm[STATM_RSS];
@@ -266,7 +271,7 @@ static void ask_clock(const struct sampler *s, const struct slot *slot, struct c
 /* Fills in the clocks of the slots from `first` on. */
 static void read_clocks(struct sampler *s, size_t first)
 {
-    if (!s->clocks_tried && s->count >= CLOCKS_FROM) {
+    if (!s->clocks_tried && !s->in_program && s->count >= CLOCKS_FROM) {
         s->clocks_tried = true;
         cpu_clocks_open(&s->clocks); /* where it does not work each clock is read by itself */
     }
@@ -294,7 +299,7 @@ static bool sample_slot(struct sampler *s, size_t i)
 static void sample_processes(struct sampler *s)
 {
     bool any_ended = false;
-    s->asked = detail_idle(s->detail) ? 0 : SIZE_MAX;
+    s->asked = s->detail != NULL && detail_idle(s->detail) ? 0 : SIZE_MAX;
     s->ran = 0;
     s->clocks_end = 0;
     for (size_t i = 0; i < s->count; i++) {
@@ -488,12 +493,13 @@ int sampler_new(const struct sampler_config *config, struct sampler **ret)
     s->interval_ns = config->interval_ns;
     s->reaps = config->reaps;
     s->processes = config->processes;
+    s->in_program = config->in_program;
     s->descriptors = config->descriptors;
     s->next_entity = 1;
     s->task_clock_fd = -1;
     s->statm_fd = openat(s->root.proc_fd, "self/statm", O_RDONLY | O_CLOEXEC);
     int r = machine_sampler_new(&s->root, &s->sink, &s->next_entity, &s->machine);
-    if (r == 0 && s->processes)
+    if (r == 0 && s->processes && !s->in_program)
         r = detail_new(&s->root, s->facts, &s->detail);
     s->tree = s->processes ? entity_new(s, ENTITY_TREE) : NULL;
     s->recorder = entity_new(s, ENTITY_RECORDER);
@@ -576,8 +582,8 @@ void sampler_finish(struct sampler *s)
         sink_fact_number(&s->sink, "reaped_user_ns", timeval_ns(usage.ru_utime));
         sink_fact_number(&s->sink, "reaped_system_ns", timeval_ns(usage.ru_stime));
     }
-    uint64_t peak_rss = own_peak_rss(s);
+    uint64_t peak_rss = s->in_program ? 0 : own_peak_rss(s);
     if (peak_rss != 0)
         sink_fact_number(&s->sink, "recorder_peak_rss_bytes", peak_rss);
-    sink_fact_number(&s->sink, "recorder_cpu_ns", clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+    sink_fact_number(&s->sink, "recorder_cpu_ns", own_cpu_ns(s));
 }

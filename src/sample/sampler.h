@@ -36,6 +36,11 @@ struct sampler_config {
     uint64_t interval_ns;
     bool reaps;           /* descendants end as our children: RUSAGE_CHILDREN counts them */
     bool processes;       /* false: the machine alone */
+    /*
+     * We are a thread of the program that is recorded: what the recorder costs is this thread's, and the
+     * slow schedule, which would take its own, is left out.
+     */
+    bool in_program;
     uint64_t descriptors; /* how many kept ones are affordable */
 };
 

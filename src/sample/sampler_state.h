@@ -16,7 +16,7 @@ struct sampler {
     const struct host_facts *facts;
     struct sample_sink sink;
     uint64_t interval_ns;
-    bool reaps, processes;
+    bool reaps, processes, in_program;
 
     const struct follow_mechanism *mechanism;
     struct follow *follow;
