@@ -82,6 +82,62 @@ TACHO_API void tacho_counter(const char *name, double value);
 /* What this thread is called in reports. */
 TACHO_API void tacho_thread_name(const char *name);
 
+/* ---- a program that records itself ---- */
+
+/* Zero-initialise, set `size`, and what is wanted otherwise than said here. */
+struct tacho_options {
+    size_t size; /* sizeof(struct tacho_options): what a later version adds counts as zero */
+    /*
+     * The recording. NULL: tacho-PROGRAM-TIME-PID.tacho in the working directory. One that exists is not
+     * touched, but with `replace`.
+     */
+    const char *path;
+    int replace;
+    int no_recording;  /* lines only */
+    double interval_s; /* between samples; 0: 0.1 s; at least 0.001 s */
+    /*
+     * Not 0: a line every so many seconds (at least 0.01) with what the process uses and the labels since
+     * the line before, as `ProcessLoggingThread-JSON {...}` (docs/LOGS.md). It is given to `log`, without
+     * a newline and on the library's thread, or written to stderr where `log` is NULL. `tacho report`
+     * finds such lines in any log.
+     */
+    double log_interval_s;
+    void (*log)(void *user, const char *line);
+    void *log_user;
+};
+
+/*
+ * Begins to record this process, and forked children that mark, from a thread of its own, at about 0.05 %
+ * of a processor at ten samples a second. NULL is as zeroed options. Under `tacho record`, or where a
+ * parent records, the marks have their recording already: nothing more is begun but lines.
+ *
+ * 0; -EALREADY: it records already; -EINVAL for impossible options; -EEXIST, -ENOSPC, -EACCES, ... when the
+ * file cannot be created. Then marks cost no more than before.
+ */
+TACHO_API int tacho_start(const struct tacho_options *options);
+
+/*
+ * Ends it: all that was marked before is in the file. A program that exits without it does it then; what
+ * was recorded up to a second before stands in the file however the program ends. 0; -ENOENT: nothing was
+ * begun; or the last error of writing.
+ */
+TACHO_API int tacho_stop(void);
+
+/*
+ * Takes a sample and writes all that was marked so far. 0, also under `tacho record`, where what is marked
+ * is safe as it is; -ENOENT; or the error of writing.
+ */
+TACHO_API int tacho_flush(void);
+
+/*
+ * The environment does it without a line of code, for a program that is linked with the library:
+ *
+ *   TACHO=FILE.tacho  from before main to the end, into that file, or FILE.2.tacho, ... where it exists;
+ *   TACHO=DIRECTORY/  or there, under a name of its own;
+ *   TACHO_INTERVAL=S  seconds between samples;
+ *   TACHO_LOG=S       lines on stderr every S seconds.
+ */
+
 /* ---- scopes of a place in the code ---- */
 
 /* A place that marks: static, and never written but by the library. */
@@ -157,17 +213,17 @@ static inline void tacho_scope_leave_cpu_(struct tacho_place **place)
                     sizeof(#__VA_ARGS__) > 1 ? __VA_ARGS__ "" : NULL)
 
 /* A message, made only while somebody listens. */
-#define TACHO_LABEL(...)                  \
-    do {                                  \
-        if (TACHO_MARKING_()) \
-            tacho_label(__VA_ARGS__);     \
+#define TACHO_LABEL(...)              \
+    do {                              \
+        if (TACHO_MARKING_())         \
+            tacho_label(__VA_ARGS__); \
     } while (0)
 
 /* TACHO_COUNTER(name, value): `name` is a string literal; `value` is not evaluated in vain. */
 #define TACHO_COUNTER(title, number)                                            \
     do {                                                                        \
         static struct tacho_place tacho_counter_place_ = {(title), NULL, 0, 0}; \
-        if (TACHO_MARKING_())                                       \
+        if (TACHO_MARKING_())                                                   \
             tacho_place_counter(&tacho_counter_place_, (number));               \
     } while (0)
 

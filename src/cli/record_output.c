@@ -5,42 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "config.h"
 #include "format/block.h"
-
-#define NAME_OF_COMMAND_MAX 64
-
-/* The command's name with nothing in it that a shell or a file system minds. */
-static void name_of_target(const struct record_options *o, char ret[NAME_OF_COMMAND_MAX])
-{
-    if (o->target == TARGET_MACHINE) {
-        strcpy(ret, "machine");
-    } else if (o->target == TARGET_ATTACH) {
-        snprintf(ret, NAME_OF_COMMAND_MAX, "pid%d", (int)o->roots[0]);
-    } else {
-        const char *slash = strrchr(o->command[0], '/');
-        const char *name = slash != NULL && slash[1] != '\0' ? slash + 1 : o->command[0];
-        snprintf(ret, NAME_OF_COMMAND_MAX, "%s", name);
-        for (char *c = ret; *c != '\0'; c++)
-            if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", *c) ==
-                NULL)
-                *c = '_';
-    }
-}
+#include "record/recording_name.h"
 
 static void default_path(const struct record_options *o, char *ret, size_t cap)
 {
-    char name[NAME_OF_COMMAND_MAX], stamp[32];
-    time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &local);
-    name_of_target(o, name);
-    snprintf(ret, cap, "./tacho-%s-%s-%d.tacho", name, stamp, (int)getpid());
+    char of[32] = "machine", name[256];
+    if (o->target == TARGET_ATTACH)
+        snprintf(of, sizeof of, "pid%d", (int)o->roots[0]);
+    recording_name(o->target == TARGET_LAUNCH ? o->command[0] : of, name, sizeof name);
+    snprintf(ret, cap, "./%s", name);
 }
 
 static void absolute_of(const char *path, char ret[PATH_MAX])

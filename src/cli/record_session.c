@@ -32,6 +32,7 @@ struct session {
     struct host_facts facts;
     struct record_output output;
     struct sampler *sampler;
+    struct marks_place place;      /* fd -1: none */
     struct marks_collector *marks; /* NULL: none are recorded */
     struct launch launch;
     int signal_fd, timer_fd;
@@ -192,7 +193,11 @@ static void begin_collecting(struct session *s)
 {
     if (s->output.recording == NULL)
         return;
-    int r = marks_collector_new(s->output.recording, &s->marks);
+    const struct marks_collector_config config = {.recording = s->output.recording,
+                                                  .place = &s->place};
+    int r = marks_place_make(&s->place);
+    if (r == 0)
+        r = marks_collector_new(&config, &s->marks);
     if (r != 0)
         cli_say("no marks are recorded: cannot make a directory in /dev/shm or /tmp: %s",
                 strerror(-r));
@@ -201,7 +206,7 @@ static void begin_collecting(struct session *s)
 static int launch_job(struct session *s)
 {
     const char *recording = s->output.absolute[0] != '\0' ? s->output.absolute : NULL;
-    const char *marks = s->marks != NULL ? marks_collector_variable(s->marks) : NULL;
+    const char *marks = s->marks != NULL ? s->place.variable : NULL;
     const struct launch_variable variables[] = {
         {"TACHO_RECORDING", recording}, {MARKS_VARIABLE, marks}, {NULL, NULL}};
     return launch_fork(s->options->command, &s->inherited, variables, &s->launch);
@@ -414,6 +419,7 @@ static bool finished(struct session *s)
 static void end_collecting(struct session *s)
 {
     marks_collector_free(s->marks);
+    marks_place_remove(&s->place);
     s->marks = NULL;
 }
 
@@ -524,8 +530,11 @@ static void say_where(const struct session *s)
 
 int record_session_run(const struct record_options *options)
 {
-    struct session s = {
-        .options = options, .signal_fd = -1, .timer_fd = -1, .root = {.proc_fd = -1, .sys_fd = -1}};
+    struct session s = {.options = options,
+                        .signal_fd = -1,
+                        .timer_fd = -1,
+                        .place = {.fd = -1},
+                        .root = {.proc_fd = -1, .sys_fd = -1}};
     inherited_save(&s.inherited);
     int status = begin(&s);
     bool written = true;
@@ -537,7 +546,7 @@ int record_session_run(const struct record_options *options)
         status = exit_status(&s, written);
     } else {
         sampler_free(s.sampler);
-        marks_collector_free(s.marks);
+        end_collecting(&s);
         record_output_close(&s.output);
     }
     host_facts_done(&s.facts);

@@ -13,7 +13,7 @@
 
 /* What was told of a counter in the file. */
 struct told_total {
-    uint64_t count, ns;
+    uint64_t count, ticks;
 };
 
 struct ring_reader {
@@ -29,6 +29,7 @@ struct marks_file {
     uint8_t *base;
     struct shared_head *head;
     bool ticks;        /* stamps are ticks, not ns */
+    bool resumed;      /* another reader has been here before */
     uint32_t *site_id; /* the receiver's, by ours; 0: not asked for yet */
     uint32_t site_cap;
     struct ring_reader *ring;
@@ -40,7 +41,7 @@ struct marks_file {
     struct told_total *told_total; /* by site; site_cap of them */
 };
 
-/* ---- opening ---- */
+/* ---- the file ---- */
 
 static int map_head(struct marks_file *f)
 {
@@ -63,28 +64,14 @@ static int map_head(struct marks_file *f)
     return known ? 0 : -EPROTO;
 }
 
-int marks_file_open(int dir_fd, const char *name, struct marks_file **ret)
-{
-    struct marks_file *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return -ENOMEM;
-    f->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    int r = f->fd < 0 ? -errno : map_head(f);
-    if (r != 0) {
-        f->head = NULL;
-        marks_file_close(f);
-        return r;
-    }
-    *ret = f;
-    return 0;
-}
-
-void marks_file_close(struct marks_file *f)
+void marks_file_close(struct marks_file *f, bool last)
 {
     if (f == NULL)
         return;
-    if (f->head != NULL)
-        atomic_store(&f->head->closed, 1);
+    if (f->head != NULL) {
+        atomic_store(&f->head->closed, last);
+        atomic_store(&f->head->resumed, 1);
+    }
     for (uint32_t i = 0; i < f->ring_count; i++) {
         if (f->ring[i].shared != NULL)
             munmap(f->ring[i].shared, RING_STRIDE);
@@ -310,10 +297,13 @@ static bool map_ring(struct marks_file *f, uint32_t number)
            least = SHARED_PAGE + RING_CELLS_FIRST * sizeof(struct shared_cell);
     if (fstat(f->fd, &st) != 0 || (size_t)st.st_size < at + least)
         return false;
-    void *ring = mmap(NULL, RING_STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, (off_t)at);
+    struct shared_ring *ring =
+        mmap(NULL, RING_STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, (off_t)at);
     if (ring == MAP_FAILED)
         return false;
     f->ring[number].shared = ring;
+    if (f->resumed)
+        f->ring[number].tail = atomic_load(&ring->tail);
     return true;
 }
 
@@ -324,6 +314,15 @@ static bool cells_are_there(const struct marks_file *f, uint32_t number, uint32_
     bool whole = cells >= RING_CELLS_FIRST && cells <= RING_CELLS_MAX && (cells & (cells - 1)) == 0;
     return whole && fstat(f->fd, &st) == 0 &&
            (size_t)st.st_size >= ring_at(number) + SHARED_PAGE + cells * sizeof(struct shared_cell);
+}
+
+/* Its beginning was told to the reader before us. */
+static void go_on_with_thread(struct draining *d)
+{
+    const struct shared_cell *cell = cell_at(d, d->at);
+    uint32_t tid = atomic_load(&d->ring->shared->tid);
+    if (d->file->resumed && d->ring->thread == 0 && (uint8_t)cell->word != CELL_THREAD)
+        d->ring->thread = d->sink->thread(d->sink->user, (int)tid, time_of(d, cell->stamp));
 }
 
 static void drain_ring(struct draining *d, uint32_t number, unsigned *fill)
@@ -351,6 +350,7 @@ static void drain_ring(struct draining *d, uint32_t number, unsigned *fill)
     d->at = ring->tail;
     d->head = head;
     d->line = tick_clock_oldest(d->clock);
+    go_on_with_thread(d);
     drain_cells(d);
 }
 
@@ -380,17 +380,19 @@ struct telling {
     uint64_t scopes;
 };
 
+/* Without a sink it is only noted. */
 static void tell_total(struct telling *t, uint32_t id, uint64_t lost, uint64_t ticks,
                        struct told_total *told)
 {
-    uint64_t ns = t->file->ticks ? tick_clock_length_ns(t->clock, ticks) : ticks;
-    if (lost < told->count || ns < told->ns || (lost == told->count && ns == told->ns))
+    if (lost < told->count || ticks < told->ticks || (lost == told->count && ticks == told->ticks))
         return;
-    uint32_t site = site_of(t->file, id, t->sink);
-    if (site == 0)
-        return;
-    t->sink->total(t->sink->user, site, lost - told->count, ns - told->ns);
-    *told = (struct told_total){lost, ns};
+    uint64_t more = ticks - told->ticks;
+    uint32_t site = t->sink == NULL ? 0 : site_of(t->file, id, t->sink);
+    if (site != 0)
+        t->sink->total(t->sink->user, site, lost - told->count,
+                       t->file->ticks ? tick_clock_length_ns(t->clock, more) : more);
+    if (site != 0 || t->sink == NULL)
+        *told = (struct told_total){lost, ticks};
 }
 
 static void tell_of_sites(struct telling *t)
@@ -438,7 +440,8 @@ void marks_file_tell_lost(struct marks_file *f, const struct tick_clock *clock,
     t.scopes += scopes - f->told.scopes;
     if (t.scopes == 0 && others == f->told.others && unbalanced == f->told.unbalanced)
         return;
-    sink->lost(sink->user, t.scopes, others - f->told.others, unbalanced - f->told.unbalanced);
+    if (sink != NULL)
+        sink->lost(sink->user, t.scopes, others - f->told.others, unbalanced - f->told.unbalanced);
     f->told.scopes = scopes;
     f->told.others = others;
     f->told.unbalanced = unbalanced;
@@ -453,5 +456,37 @@ int marks_file_drain(struct marks_file *f, const struct tick_clock *clock,
     struct draining d = {.file = f, .clock = clock, .sink = sink, .mark = room};
     for (uint32_t i = 0; i < f->ring_count; i++)
         drain_ring(&d, i, fill);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+/* What was told to the reader before us is not told again. */
+static void resume(struct marks_file *f)
+{
+    f->resumed = true;
+    if (rings_grow(f) != 0)
+        return;
+    for (uint32_t i = 0; i < f->ring_count; i++)
+        map_ring(f, i);
+    marks_file_tell_lost(f, NULL, NULL);
+}
+
+int marks_file_open(int dir_fd, const char *name, struct marks_file **ret)
+{
+    struct marks_file *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return -ENOMEM;
+    f->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int r = f->fd < 0 ? -errno : map_head(f);
+    if (r != 0) {
+        f->head = NULL;
+        marks_file_close(f, false);
+        return r;
+    }
+    if (atomic_load(&f->head->resumed) != 0)
+        resume(f);
+    atomic_store(&f->head->closed, 0);
+    *ret = f;
     return 0;
 }

@@ -41,13 +41,13 @@ struct marks_file_facts {
 };
 
 /*
- * Opens `name` in the directory. 0, -EAGAIN: the process has not finished making it; -EPROTO: no such
+ * Opens `name` in the directory. Where another reader has stopped before, this one goes on. 0, -EAGAIN: the process has not finished making it; -EPROTO: no such
  * file, or of another version; or another -errno.
  */
 int marks_file_open(int dir_fd, const char *name, struct marks_file **ret);
 
-/* Tells the process that nobody reads any more. NULL is allowed. */
-void marks_file_close(struct marks_file *file);
+/* `last`: tells the process that nobody reads any more. NULL is allowed. */
+void marks_file_close(struct marks_file *file, bool last);
 
 struct marks_file_facts marks_file_facts(const struct marks_file *file);
 
@@ -59,7 +59,9 @@ struct marks_file_facts marks_file_facts(const struct marks_file *file);
 int marks_file_drain(struct marks_file *file, const struct tick_clock *clock,
                      const struct marks_sink *sink, struct mark *room, unsigned *fill);
 
-/* Tells of what was counted instead, `total` and `lost`. About 1 ns a name, and only if something was. */
+/*
+ * Tells of what was counted instead, `total` and `lost`. About 1 ns a name, and only if something was.
+ */
 void marks_file_tell_lost(struct marks_file *file, const struct tick_clock *clock,
                           const struct marks_sink *sink);
 

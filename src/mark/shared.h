@@ -47,6 +47,7 @@ struct shared_head {
     _Atomic uint32_t ring_count;  /* taken at least once */
     _Atomic uint32_t site_count;  /* ids below it may be ready */
     _Atomic uint32_t closed;      /* the reader's: nobody reads any more */
+    _Atomic uint32_t resumed;     /* the reader's: another one has read before it */
     _Atomic uint64_t lost_scopes; /* counted here and, but for a few, at their sites */
     _Atomic uint64_t lost_others; /* labels and counters */
     _Atomic uint64_t unbalanced;  /* ends without a begin */
@@ -74,7 +75,8 @@ struct shared_ring {
     _Atomic uint64_t head; /* the writer's */
     _Atomic uint32_t cells;
     _Atomic uint32_t state;
-    uint8_t apart[48];
+    _Atomic uint32_t tid; /* of the thread that has taken it */
+    uint8_t apart[44];
     _Atomic uint64_t tail; /* the reader's */
     uint8_t apart2[56];
     struct shared_total total[RING_TOTALS];

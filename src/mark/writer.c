@@ -361,8 +361,9 @@ static struct writer *writer_begin(struct shared_ring *ring, uint32_t number)
         own_file_give_ring(ring);
         return NULL;
     }
-    *cell_at(w, w->head) =
-        (struct shared_cell){now(), cell_word(CELL_THREAD, (uint32_t)syscall(SYS_gettid))};
+    uint32_t tid = (uint32_t)syscall(SYS_gettid);
+    atomic_store(&ring->tid, tid);
+    *cell_at(w, w->head) = (struct shared_cell){now(), cell_word(CELL_THREAD, tid)};
     publish(w, w->head + 1);
     w->top = top_now(w);
     set_limit(w, 0);

@@ -15,12 +15,11 @@
 #include "mark/own_file.h"
 #include "mark/shared.h"
 #include "mark/site_names.h"
-#include "record/marks_place.h"
 
 #define UNKNOWN_AFTER_NS (2 * NS_PER_S) /* whose birth is not told by then is nobody known */
 #define TELL_LOST_EVERY_NS (NS_PER_S / 2)
 #define PATIENCE_LEAST_NS (NS_PER_MS)
-#define PATIENCE_MOST_NS (100 * NS_PER_MS)
+#define PATIENCE_MOST_NS (125 * NS_PER_MS) /* ticks of 100 ms come first */
 #define DIRECTORY_SLACK_NS \
     (20 * NS_PER_MS) /* its time of change is in steps of the kernel's tick */
 
@@ -49,9 +48,10 @@ struct total {
 };
 
 struct marks_collector {
+    struct marks_collector_config config;
     struct recording *recording;
     struct sample_sink sink;
-    struct marks_place place;
+    const struct marks_place *place;
     struct tick_clock clock;
     struct known *known;
     size_t known_count, known_cap;
@@ -156,6 +156,10 @@ static const struct known *maker_of(struct marks_collector *c, const struct sour
 static void bind(struct marks_collector *c, struct source *s, uint64_t now_ns, bool last)
 {
     const struct known *maker = maker_of(c, s);
+    if (maker == NULL && c->config.unknown != NULL) {
+        c->config.unknown(c->config.user, s->facts.pid);
+        maker = maker_of(c, s);
+    }
     if (maker != NULL) {
         s->entity = maker->entity;
         s->billed = s->for_parent ? maker->parent : maker->entity;
@@ -356,9 +360,9 @@ static bool add_source(struct marks_collector *c, const char *name, uint64_t now
         return true;
     if (!grow(&c->source, c->source_count, &c->source_cap, sizeof *c->source))
         return true;
-    int r = marks_file_open(c->place.fd, name, &s.file);
+    int r = marks_file_open(c->place->fd, name, &s.file);
     if (r == -EPROTO)
-        unlinkat(c->place.fd, name, 0);
+        unlinkat(c->place->fd, name, 0);
     if (r != 0)
         return r != -EAGAIN;
     strcpy(s.name, name);
@@ -373,13 +377,13 @@ static bool add_source(struct marks_collector *c, const char *name, uint64_t now
 static void look_for_files(struct marks_collector *c, uint64_t now_ns)
 {
     struct stat st;
-    if (fstat(c->place.fd, &st) != 0)
+    if (fstat(c->place->fd, &st) != 0)
         return;
     uint64_t changed_ns = (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec;
     if (changed_ns == c->directory_ns && c->directory_read_ns > changed_ns + DIRECTORY_SLACK_NS)
         return;
     uint64_t read_ns = clock_real_ns();
-    int fd = openat(c->place.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(c->place->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     bool all = dir != NULL;
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
@@ -389,11 +393,12 @@ static void look_for_files(struct marks_collector *c, uint64_t now_ns)
     c->directory_read_ns = all ? read_ns : 0;
 }
 
-static void drop_source(struct marks_collector *c, size_t i)
+static void drop_source(struct marks_collector *c, size_t i, bool over)
 {
     struct source *s = &c->source[i];
-    marks_file_close(s->file);
-    unlinkat(c->place.fd, s->name, 0);
+    marks_file_close(s->file, over);
+    if (over)
+        unlinkat(c->place->fd, s->name, 0);
     map_remove(&c->names, s->key);
     c->source[i] = c->source[--c->source_count];
 }
@@ -422,17 +427,17 @@ static void poll_source(struct marks_collector *c, size_t i, uint64_t now_ns, bo
     }
     if (!s->is_bound)
         return;
-    bool over = s->is_over || last || has_ended(c, s);
-    bool tell_lost = over || now_ns - c->lost_told_ns >= TELL_LOST_EVERY_NS;
-    if (!take(c, s, tell_lost, fill) || over)
-        drop_source(c, i);
+    bool over = s->is_over || has_ended(c, s);
+    bool tell_lost = over || last || now_ns - c->lost_told_ns >= TELL_LOST_EVERY_NS;
+    if (!take(c, s, tell_lost, fill) || over || last)
+        drop_source(c, i, over || !c->config.place_stays);
 }
 
 static unsigned poll_all(struct marks_collector *c, bool last)
 {
     unsigned fill = 0;
     uint64_t now_ns = clock_mono_ns();
-    if (c->place.ticks)
+    if (c->place->ticks)
         tick_clock_take(&c->clock);
     look_for_files(c, now_ns);
     for (size_t i = c->source_count; i-- > 0;)
@@ -468,27 +473,19 @@ uint64_t marks_collector_patience_ns(const struct marks_collector *c)
 
 /* ---- beginning and end ---- */
 
-const char *marks_collector_variable(const struct marks_collector *c)
-{
-    return c->place.variable;
-}
-
-int marks_collector_new(struct recording *recording, struct marks_collector **ret)
+int marks_collector_new(const struct marks_collector_config *config, struct marks_collector **ret)
 {
     struct marks_collector *c = calloc(1, sizeof *c);
     if (c == NULL)
         return -ENOMEM;
-    c->recording = recording;
-    c->sink = recording_sink(recording);
+    c->config = *config;
+    c->recording = config->recording;
+    c->place = config->place;
+    c->sink = recording_sink(c->recording);
     c->patience_ns = PATIENCE_MOST_NS;
-    int r = marks_place_make(&c->place);
-    if (r != 0) {
-        free(c);
-        return r;
-    }
-    if (c->place.ticks)
+    if (c->place->ticks)
         tick_clock_take(&c->clock);
-    recording_watch(recording, see, c);
+    recording_watch(c->recording, see, c);
     *ret = c;
     return 0;
 }
@@ -499,7 +496,6 @@ void marks_collector_free(struct marks_collector *c)
         return;
     poll_all(c, true);
     recording_watch(c->recording, NULL, NULL);
-    marks_place_remove(&c->place);
     map_done(&c->by_pid);
     map_done(&c->by_inner_pid);
     map_done(&c->by_entity);

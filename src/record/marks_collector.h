@@ -8,18 +8,22 @@
 #ifndef TACHO_RECORD_MARKS_COLLECTOR_H
 #define TACHO_RECORD_MARKS_COLLECTOR_H
 
+#include "record/marks_place.h"
 #include "record/recording_sink.h"
 
 struct marks_collector;
 
-/*
- * Makes the place for the marks and watches the recording (recording_watch), which must outlive it. 0 or
- * -errno.
- */
-int marks_collector_new(struct recording *recording, struct marks_collector **ret);
+struct marks_collector_config {
+    struct recording *recording;     /* watched (recording_watch); must outlive the collector */
+    const struct marks_place *place; /* likewise */
+    bool place_stays;                /* after the collector: another may go on with what is there */
+    /* A process marks whose birth the recording does not tell of: it may tell of it now. NULL: no. */
+    void (*unknown)(void *user, int pid);
+    void *user;
+};
 
-/* What the environment variable TACHO_MARKS is to hold for those that shall mark. */
-const char *marks_collector_variable(const struct marks_collector *collector);
+/* 0 or -ENOMEM. */
+int marks_collector_new(const struct marks_collector_config *config, struct marks_collector **ret);
 
 /*
  * Takes what has been marked. Call it once a tick, after births and exits were heard, and again when
@@ -30,7 +34,7 @@ void marks_collector_poll(struct marks_collector *collector);
 /* How long after a call of poll it wants the next one, at most; UINT64_MAX: a tick's time is fine. */
 uint64_t marks_collector_patience_ns(const struct marks_collector *collector);
 
-/* Takes the rest and removes the place. NULL is allowed. */
+/* Takes the rest. NULL is allowed. */
 void marks_collector_free(struct marks_collector *collector);
 
 #endif

@@ -405,9 +405,10 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
         sample_processes(s);
         put_tree(s);
     }
-    if (due(&s->machine_ns, now_ns, MACHINE_EVERY_NS))
-        machine_sample(s->machine, now_ns, due(&s->machine_all_ns, now_ns, MACHINE_ALL_EVERY_NS),
-                       &s->missing);
+    uint64_t times = s->in_program ? 4 : 1;
+    if (due(&s->machine_ns, now_ns, times * MACHINE_EVERY_NS))
+        machine_sample(s->machine, now_ns,
+                       due(&s->machine_all_ns, now_ns, times * MACHINE_ALL_EVERY_NS), &s->missing);
     if (due(&s->recorder_ns, now_ns, NS_PER_S))
         put_recorder(s);
     if (due(&s->told_ns, now_ns, TELL_EVERY_NS))
@@ -417,8 +418,8 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
 
 /* ---- our own children ---- */
 
-/* A child that nobody told of; NULL when it cannot be read. */
-static struct process *admit_child(struct sampler *s, pid_t pid)
+/* One that nobody told of; NULL when it cannot be read. */
+static struct process *admit_untold(struct sampler *s, pid_t pid, bool root)
 {
     struct process_files files = process_files_unkept(pid);
     struct proc_stat stat;
@@ -431,9 +432,18 @@ static struct process *admit_child(struct sampler *s, pid_t pid)
                                  .uid = UINT32_MAX,
                                  .start_boot_ns = stat.start_ticks * s->root.tick_ns,
                                  .start_stack = stat.start_stack,
-                                 .forked = true};
+                                 .root = root,
+                                 .forked = !root};
     memcpy(birth.comm, stat.comm, sizeof birth.comm);
+    if (!root) /* in steps of the kernel's tick, down: not after what it did first */
+        birth.time_ns = s->now_ns - (clock_boot_ns() - birth.start_boot_ns);
     return sampler_admit(s, &birth);
+}
+
+int sampler_found(struct sampler *s, pid_t pid, bool root)
+{
+    s->now_ns = clock_mono_ns();
+    return sampler_process(s, pid) != NULL || admit_untold(s, pid, root) != NULL ? 0 : -ESRCH;
 }
 
 void sampler_before_reap(struct sampler *s, pid_t pid)
@@ -443,7 +453,7 @@ void sampler_before_reap(struct sampler *s, pid_t pid)
     struct process *p = sampler_process_lately(s, pid);
     if ((p != NULL && p->ended) || map_get(&s->to_reap, (uint32_t)pid) != NULL)
         return;
-    if (p == NULL && (p = admit_child(s, pid)) == NULL)
+    if (p == NULL && (p = admit_untold(s, pid, false)) == NULL)
         return;
     s->now_ns = clock_mono_ns();
     if (p->stage == STAGE_SAMPLED)

@@ -34,11 +34,11 @@ struct sampler_config {
     const struct host_facts *facts; /* outlives the sampler */
     const struct sample_sink *sink; /* copied */
     uint64_t interval_ns;
-    bool reaps;           /* descendants end as our children: RUSAGE_CHILDREN counts them */
-    bool processes;       /* false: the machine alone */
+    bool reaps;     /* descendants end as our children: RUSAGE_CHILDREN counts them */
+    bool processes; /* false: the machine alone */
     /*
-     * We are a thread of the program that is recorded: what the recorder costs is this thread's, and the
-     * slow schedule, which would take its own, is left out.
+     * We are a thread of the program that is recorded: what the recorder costs is this thread's, the
+     * machine is sampled a quarter as often, and the slow schedule, which would take its own, is left out.
      */
     bool in_program;
     uint64_t descriptors; /* how many kept ones are affordable */
@@ -55,6 +55,12 @@ struct follow_sink sampler_follow_sink(struct sampler *sampler);
 int sampler_follow(struct sampler *sampler, const struct follow_mechanism *const *among,
                    const struct follow_mechanism *mechanism, const struct follow_config *config,
                    struct follow_reason *ret_why);
+
+/*
+ * Without a mechanism: a process that the caller knows to belong is sampled from now on. `root`: it was
+ * there before the recording. 0, also when it is sampled already; -ESRCH when it is gone.
+ */
+int sampler_found(struct sampler *sampler, pid_t pid, bool root);
 
 /* When this is readable sampler_hear is to be called before the next tick. -1: none. */
 int sampler_follow_fd(const struct sampler *sampler);

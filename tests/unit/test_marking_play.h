@@ -241,7 +241,7 @@ static inline struct seen *play_read(struct play *p)
         s->pid[s->files++] = marks_file_facts(file).pid;
         assert_int_equal(marks_file_drain(file, &p->clock, &sink, room, &fill), 0);
         marks_file_tell_lost(file, &p->clock, &sink);
-        marks_file_close(file);
+        marks_file_close(file, true);
     }
     closedir(dir);
     free(room);

@@ -217,7 +217,7 @@ static void test_read_while_it_is_written(void **state)
     marks_file_drain(file, &p.clock, &sink, room, &fill);
     check_sums(s);
     assert_int_equal(s->ended_threads, WRITERS);
-    marks_file_close(file);
+    marks_file_close(file, true);
     seen_free(s);
     play_close(&p);
 }

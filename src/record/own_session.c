@@ -1,0 +1,433 @@
+/*
+ * A program that records itself, or writes lines into its log: tacho_start and its kin, the thread that
+ * does it, and what the environment asks for as the library is loaded. Only in libtacho.
+ *
+ * The thread alone touches the recording once it runs. Who wants something of it says so under the lock
+ * and waits. A forked child has no such thread, and its parent records on: the child forgets the session.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <tacho/tacho.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "mark/marking.h"
+#include "mark/own_file.h"
+#include "record/own_log.h"
+#include "record/own_recording.h"
+#include "record/recording_name.h"
+
+#define STACK_BYTES (256u << 10)
+#define INTERVAL_DEFAULT_S 0.1
+#define INTERVAL_LEAST_S 0.001
+#define LOG_INTERVAL_LEAST_S 0.01
+#define INTERVAL_MOST_S 86400.0
+#define NAMES_TRIED 1000 /* FILE.2.tacho and so on */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t wake, done; /* of the thread; of who waits for it */
+    bool has_conditions;
+    bool runs;     /* there is a thread */
+    bool is_outer; /* another process records what we mark */
+    bool begun, stop;
+    int begin_error, close_error;
+    const char *reason;
+    uint64_t flushes_wanted, flushes_done;
+    int flush_error;
+    pthread_t thread;
+    struct own_recording *recording; /* NULL: lines only */
+    struct own_log *log;             /* NULL: no lines */
+    uint64_t interval_ns, log_interval_ns;
+} session = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- the thread ---- */
+
+struct due {
+    uint64_t tick_ns, log_ns, collect_ns;
+};
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Under the lock. */
+static void wait_until(uint64_t ns)
+{
+    struct timespec until = timespec_from_ns(ns);
+    if (!session.stop && session.flushes_wanted == session.flushes_done)
+        pthread_cond_timedwait(&session.wake, &session.lock, &until);
+}
+
+/* Ticks that were missed are not made up for. */
+static void next(uint64_t *due_ns, uint64_t every_ns, uint64_t now_ns)
+{
+    *due_ns += every_ns;
+    if (*due_ns <= now_ns)
+        *due_ns = now_ns + every_ns;
+}
+
+static void do_what_is_due(struct due *due)
+{
+    uint64_t now_ns = clock_mono_ns();
+    if (session.recording != NULL && now_ns >= due->tick_ns) {
+        own_recording_tick(session.recording, now_ns);
+        next(&due->tick_ns, session.interval_ns, now_ns);
+    } else if (session.recording != NULL && now_ns >= due->collect_ns) {
+        own_recording_collect(session.recording);
+    }
+    if (session.log != NULL && now_ns >= due->log_ns) {
+        own_log_put(session.log, LOG_LINE_NEXT);
+        next(&due->log_ns, session.log_interval_ns, now_ns);
+    }
+    uint64_t patience_ns =
+        session.recording != NULL ? own_recording_patience_ns(session.recording) : UINT64_MAX;
+    due->collect_ns = patience_ns == UINT64_MAX ? UINT64_MAX : clock_mono_ns() + patience_ns;
+}
+
+/* Under the lock, which is given up meanwhile. */
+static void flush_if_wanted(void)
+{
+    uint64_t wanted = session.flushes_wanted;
+    if (wanted == session.flushes_done)
+        return;
+    pthread_mutex_unlock(&session.lock);
+    int r = session.recording != NULL ? own_recording_flush(session.recording) : 0;
+    pthread_mutex_lock(&session.lock);
+    session.flushes_done = wanted;
+    session.flush_error = r;
+    pthread_cond_broadcast(&session.done);
+}
+
+static void run(void)
+{
+    uint64_t now_ns = clock_mono_ns();
+    struct due due = {.tick_ns =
+                          session.recording != NULL ? now_ns + session.interval_ns : UINT64_MAX,
+                      .log_ns = session.log != NULL ? now_ns + session.log_interval_ns : UINT64_MAX,
+                      .collect_ns = UINT64_MAX};
+    while (!session.stop) {
+        wait_until(earlier(due.tick_ns, earlier(due.log_ns, due.collect_ns)));
+        flush_if_wanted();
+        pthread_mutex_unlock(&session.lock);
+        do_what_is_due(&due);
+        pthread_mutex_lock(&session.lock);
+    }
+    flush_if_wanted();
+}
+
+static void *thread_main(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_NAME, "tacho");
+    int r = session.recording != NULL ? own_recording_begin(session.recording) : 0;
+    if (session.log != NULL)
+        own_log_put(session.log, LOG_LINE_FIRST);
+    pthread_mutex_lock(&session.lock);
+    session.begun = true;
+    session.begin_error = r;
+    pthread_cond_broadcast(&session.done);
+    run();
+    pthread_mutex_unlock(&session.lock);
+    if (session.log != NULL)
+        own_log_put(session.log, LOG_LINE_LAST);
+    session.close_error = own_recording_close(session.recording, session.reason);
+    session.recording = NULL;
+    return NULL;
+}
+
+/* With all signals blocked: they are the program's. */
+static int thread_start(void)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(&session.thread, &attributes, thread_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return -r;
+}
+
+/* ---- forks ---- */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&session.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&session.lock);
+}
+
+/* What the parent's thread has is left as it is: a copy nobody uses. */
+static void after_fork_in_child(void)
+{
+    if (session.runs && session.recording != NULL)
+        session.is_outer = true;
+    if (session.runs)
+        marking_hear_labels(NULL);
+    session.runs = false;
+    session.recording = NULL;
+    session.log = NULL;
+    pthread_mutex_init(&session.lock, NULL);
+    session.has_conditions = false;
+}
+
+static void prepare(void)
+{
+    static bool handlers;
+    if (!handlers)
+        handlers = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+    if (session.has_conditions)
+        return;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&session.wake, &attributes);
+    pthread_cond_init(&session.done, NULL);
+    pthread_condattr_destroy(&attributes);
+    session.has_conditions = true;
+}
+
+/* ---- start and stop ---- */
+
+static void log_to_stderr(void *user, const char *line)
+{
+    (void)user;
+    dprintf(STDERR_FILENO, "%s\n", line);
+}
+
+static void hear(const char *text, size_t n)
+{
+    own_log_hear(session.log, text, n);
+}
+
+static bool seconds(double s, double least, double otherwise, uint64_t *ret_ns)
+{
+    if (s == 0)
+        s = otherwise;
+    *ret_ns = s > 0 ? (uint64_t)(s * (double)NS_PER_S) : 0;
+    return s == 0 || (isfinite(s) && s >= least && s <= INTERVAL_MOST_S);
+}
+
+static int open_log(const struct tacho_options *o)
+{
+    session.log = NULL;
+    if (session.log_interval_ns == 0)
+        return 0;
+    int r = own_log_new(o->log != NULL ? o->log : log_to_stderr, o->log_user, &session.log);
+    if (r == 0)
+        marking_hear_labels(hear);
+    return r;
+}
+
+static int open_recording(const struct tacho_options *o)
+{
+    const struct own_recording_options options = {
+        .path = o->path, .replace = o->replace != 0, .interval_ns = session.interval_ns};
+    session.recording = NULL;
+    if (o->no_recording != 0 || session.is_outer)
+        return 0;
+    return own_recording_new(&options, &session.recording);
+}
+
+static void close_log(void)
+{
+    marking_hear_labels(NULL);
+    struct own_log *log = session.log;
+    session.log = NULL;
+    own_log_free(log);
+}
+
+/* Under the lock. */
+static int start(const struct tacho_options *o)
+{
+    if (!seconds(o->interval_s, INTERVAL_LEAST_S, INTERVAL_DEFAULT_S, &session.interval_ns) ||
+        !seconds(o->log_interval_s, LOG_INTERVAL_LEAST_S, 0, &session.log_interval_ns))
+        return -EINVAL;
+    if (session.runs)
+        return -EALREADY;
+    prepare();
+    session.begun = session.stop = false;
+    session.reason = "stop";
+    session.flushes_wanted = session.flushes_done = 0;
+    int r = open_recording(o);
+    if (r == 0)
+        r = open_log(o);
+    if (r == 0 && session.recording == NULL && session.log == NULL)
+        return 0;
+    if (r == 0)
+        r = thread_start();
+    if (r != 0) {
+        own_recording_close(session.recording, NULL);
+        session.recording = NULL;
+        close_log();
+        return r;
+    }
+    session.runs = true;
+    while (!session.begun)
+        pthread_cond_wait(&session.done, &session.lock);
+    return session.begin_error;
+}
+
+int tacho_start(const struct tacho_options *options)
+{
+    struct tacho_options o = {0};
+    if (options != NULL && options->size < sizeof options->size)
+        return -EINVAL;
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    pthread_mutex_lock(&session.lock);
+    int r = start(&o);
+    pthread_mutex_unlock(&session.lock);
+    return r;
+}
+
+/* Under the lock, which is given up meanwhile. */
+static int stop(const char *reason)
+{
+    if (!session.runs || session.stop)
+        return session.is_outer ? 0 : -ENOENT;
+    session.stop = true;
+    session.reason = reason;
+    pthread_cond_signal(&session.wake);
+    pthread_mutex_unlock(&session.lock);
+    pthread_join(session.thread, NULL);
+    pthread_mutex_lock(&session.lock);
+    session.runs = false;
+    close_log();
+    return session.close_error;
+}
+
+int tacho_stop(void)
+{
+    pthread_mutex_lock(&session.lock);
+    int r = stop("stop");
+    pthread_mutex_unlock(&session.lock);
+    return r;
+}
+
+int tacho_flush(void)
+{
+    pthread_mutex_lock(&session.lock);
+    int r = session.is_outer ? 0 : -ENOENT;
+    if (session.runs && !session.stop) {
+        uint64_t wanted = ++session.flushes_wanted;
+        pthread_cond_signal(&session.wake);
+        while (session.flushes_done < wanted && session.runs)
+            pthread_cond_wait(&session.done, &session.lock);
+        r = session.flush_error;
+    }
+    pthread_mutex_unlock(&session.lock);
+    return r;
+}
+
+/* ---- what the environment asks for ---- */
+
+/* Whether somebody still reads there: who does holds the directory's lock. */
+static bool is_read(const char *variable)
+{
+    const char *path = strchr(variable, ':');
+    int fd = path == NULL ? -1 : open(path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool read = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return read;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The name itself, or with a number before its last dot. */
+static bool numbered(const char *path, int number, char ret[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    size_t stem =
+        dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
+    int n = number == 1
+                ? snprintf(ret, PATH_MAX, "%s", path)
+                : snprintf(ret, PATH_MAX, "%.*s.%d%s", (int)stem, path, number, path + stem);
+    return n > 0 && n < PATH_MAX;
+}
+
+static int start_into(const char *where, struct tacho_options *o)
+{
+    extern char *program_invocation_short_name;
+    char path[PATH_MAX], name[256];
+    if (!is_directory(where)) {
+        int r = -EEXIST;
+        o->path = path;
+        for (int i = 1; r == -EEXIST && i <= NAMES_TRIED; i++)
+            r = numbered(where, i, path) ? tacho_start(o) : -ENAMETOOLONG;
+        return r;
+    }
+    recording_name(program_invocation_short_name, name, sizeof name);
+    if (snprintf(path, sizeof path, "%s/%s", where, name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    o->path = path;
+    return tacho_start(o);
+}
+
+static double seconds_of(const char *variable)
+{
+    const char *text = secure_getenv(variable);
+    uint64_t ns = 0;
+    if (text != NULL && !parse_duration_ns(text, &ns))
+        dprintf(STDERR_FILENO, "tacho: %s=%s is no number of seconds\n", variable, text);
+    return (double)ns / (double)NS_PER_S;
+}
+
+/* There is nobody else to tell when it cannot be done; the program runs all the same. */
+static void start_as_asked(const char *where)
+{
+    struct tacho_options o = {.size = sizeof o,
+                              .interval_s = seconds_of("TACHO_INTERVAL"),
+                              .log_interval_s = seconds_of("TACHO_LOG"),
+                              .no_recording = where == NULL};
+    if (where == NULL && o.log_interval_s == 0)
+        return;
+    int r = where == NULL ? tacho_start(&o) : start_into(where, &o);
+    if (r != 0)
+        dprintf(STDERR_FILENO, "tacho: cannot record into %s: %s\n",
+                where != NULL ? where : "stderr", strerror(-r));
+    else if (session.recording != NULL)
+        setenv("TACHO_MARKS", own_recording_variable(), 1); /* for programs it starts */
+}
+
+/* Before constructors of the program, which may mark. */
+__attribute__((constructor(101))) static void arrive(void)
+{
+    const char *marks = secure_getenv(MARKS_VARIABLE), *where = secure_getenv("TACHO");
+    if (marks != NULL && is_read(marks) && own_file_place(marks)) {
+        session.is_outer = true;
+        marking_begin();
+    }
+    start_as_asked(where != NULL && where[0] != '\0' && !session.is_outer ? where : NULL);
+}
+
+__attribute__((destructor(101))) static void leave(void)
+{
+    pthread_mutex_lock(&session.lock);
+    stop("ended");
+    own_recording_leave();
+    pthread_mutex_unlock(&session.lock);
+}
