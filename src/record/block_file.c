@@ -19,8 +19,25 @@ int block_file_create(struct block_file *file, const char *path, bool replace)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    *file = (struct block_file){.fd = fd};
+    int r = block_file_adopt(file, fd);
+    if (r != 0)
+        close(fd);
+    return r;
+}
+
+int block_file_adopt(struct block_file *file, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    *file = (struct block_file){.fd = fd, .device = st.st_dev, .inode = st.st_ino};
     return 0;
+}
+
+static bool is_still_ours(const struct block_file *file)
+{
+    struct stat st;
+    return fstat(file->fd, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
 }
 
 static int write_all(int fd, const uint8_t *bytes, size_t n)
@@ -46,6 +63,11 @@ static void take_back(struct block_file *file)
 
 int block_file_append(struct block_file *file, const void *bytes, size_t n, uint64_t now_ns)
 {
+    if (!is_still_ours(file)) {
+        if (file->error == 0)
+            file->error_ns = now_ns;
+        return file->error = -EBADF;
+    }
     if (file->torn) {
         off_t end = lseek(file->fd, 0, SEEK_END);
         if (end >= 0)
@@ -67,8 +89,8 @@ int block_file_append(struct block_file *file, const void *bytes, size_t n, uint
 
 int block_file_close(struct block_file *file)
 {
-    int r = file->error;
-    if (close(file->fd) != 0 && r == 0)
+    int r = is_still_ours(file) ? file->error : -EBADF;
+    if (r != -EBADF && close(file->fd) != 0 && r == 0)
         r = -errno;
     file->fd = -1;
     return r;

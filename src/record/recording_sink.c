@@ -331,8 +331,7 @@ static int open_file(struct recording *r)
 {
     if (r->path != NULL)
         return block_file_create(&r->file, r->path, r->options.replace);
-    r->file = (struct block_file){.fd = r->options.fd};
-    return 0;
+    return block_file_adopt(&r->file, r->options.fd);
 }
 
 static void begin_in_the_past(struct recording *r)

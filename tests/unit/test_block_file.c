@@ -228,8 +228,10 @@ static void what_does_not_fit_is_taken_back(void **state)
 /* Its rest stays where it cannot be cut off, and the next block begins behind it. */
 static void append_to_what_cannot_shrink(void)
 {
-    struct block_file file = {.fd = memfd_create("blocks", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    struct block_file file;
     char bytes[64];
+    assert_int_equal(
+        block_file_adopt(&file, memfd_create("blocks", MFD_CLOEXEC | MFD_ALLOW_SEALING)), 0);
     assert_int_equal(fcntl(file.fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
     assert_int_equal(block_file_append(&file, "whole|", 6, 1), 0);
     limit_file_bytes(10);
@@ -251,11 +253,28 @@ static void what_cannot_be_taken_back_is_passed(void **state)
 
 static void closing_tells_the_last_error(void **state)
 {
-    struct block_file file = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
-    assert_true(file.fd >= 0);
+    struct block_file file;
+    assert_int_equal(block_file_adopt(&file, open("/dev/full", O_WRONLY | O_CLOEXEC)), 0);
     assert_int_equal(block_file_append(&file, "x", 1, 1), -ENOSPC);
     assert_int_equal(block_file_close(&file), -ENOSPC);
     assert_int_equal(file.fd, -1);
+}
+
+/* The program closed all descriptors it did not know, and opened a file of its own. */
+static void another_file_by_its_number(void **state)
+{
+    struct block_file file;
+    char text[8] = "";
+    assert_int_equal(block_file_create(&file, path, false), 0);
+    assert_int_equal(block_file_append(&file, "mine", 4, 1), 0);
+    int fd = open(other, O_RDWR | O_CREAT, 0600);
+    assert_int_equal(write(fd, "other", 5), 5);
+    assert_int_equal(dup2(fd, file.fd), file.fd);
+    assert_int_equal(block_file_append(&file, "mine", 4, 2), -EBADF);
+    assert_int_equal(block_file_close(&file), -EBADF);
+    assert_int_equal(pread(fd, text, sizeof text, 0), 5);
+    assert_string_equal(text, "other");
+    close(fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, clean_up)
@@ -274,6 +293,7 @@ int main(void)
         TEST(what_does_not_fit_is_taken_back),
         TEST(what_cannot_be_taken_back_is_passed),
         TEST(closing_tells_the_last_error),
+        TEST(another_file_by_its_number),
     };
     return cmocka_run_group_tests_name("block_file", tests, NULL, NULL);
 }
