@@ -152,6 +152,17 @@ _tacho_info()
     fi
 }
 
+_tacho_label()
+{
+    [[ $cur == -* ]] && _tacho_words "$cur" '--quiet --help'
+}
+
+_tacho_scope()
+{
+    [[ $prev == -c || $prev == --category ]] && return
+    [[ $cur == -* ]] && _tacho_words "$cur" '--category --quiet --help'
+}
+
 _tacho_doctor()
 {
     _tacho_words "$cur" '--json --help'
@@ -175,11 +186,11 @@ _tacho()
     prev=${words[cword - 1]}
     COMPREPLY=()
     if ((cword == 1)); then
-        _tacho_words "$cur" 'record report export import info doctor --help --version'
+        _tacho_words "$cur" 'record report export import info label scope doctor --help --version'
         return
     fi
     case ${words[1]} in
-    record | report | export | import | info | doctor) "_tacho_${words[1]}" ;;
+    record | report | export | import | info | label | scope | doctor) "_tacho_${words[1]}" ;;
     esac
 }
 

@@ -61,6 +61,8 @@ complete -c tacho -n __fish_tacho_needs_command -a report -d 'Summary of a recor
 complete -c tacho -n __fish_tacho_needs_command -a export -d 'Tables of a recording'
 complete -c tacho -n __fish_tacho_needs_command -a import -d 'Recording of what other tools logged'
 complete -c tacho -n __fish_tacho_needs_command -a info -d 'What a recording holds'
+complete -c tacho -n __fish_tacho_needs_command -a label -d 'Label into the recording around a script'
+complete -c tacho -n __fish_tacho_needs_command -a scope -d 'Command as a scope of the recording around a script'
 complete -c tacho -n __fish_tacho_needs_command -a doctor -d 'What this machine allows'
 
 complete -c tacho -n __fish_tacho_recording -s o -l output -rF -d 'File to write'
@@ -101,6 +103,13 @@ complete -c tacho -n '__fish_tacho_using import' -F
 complete -c tacho -n '__fish_tacho_using info' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using info' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using info' -k -a '(__fish_complete_suffix .tacho)'
+
+complete -c tacho -n '__fish_tacho_using label' -s q -l quiet -d 'Outside of a recording: say nothing'
+complete -c tacho -n '__fish_tacho_using label' -s h -l help -d 'Summary of the options'
+
+complete -c tacho -n '__fish_tacho_using scope' -s c -l category -x -d 'Kind of work'
+complete -c tacho -n '__fish_tacho_using scope' -s q -l quiet -d 'Outside of a recording: say nothing'
+complete -c tacho -n '__fish_tacho_using scope' -s h -l help -d 'Summary of the options'
 
 complete -c tacho -n '__fish_tacho_using doctor' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using doctor' -s h -l help -d 'Summary of the options'

@@ -17,6 +17,8 @@ int command_report(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_info(int argc, char **argv);
+int command_label(int argc, char **argv);
+int command_scope(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 /*

@@ -19,6 +19,8 @@ static const struct command {
     {"export", command_export, "turn a recording into a table for another program"},
     {"import", command_import, "make a recording of what other tools wrote into logs"},
     {"info", command_info, "say what a recording holds, and what it lacks"},
+    {"label", command_label, "put a label into the recording that a script is under"},
+    {"scope", command_scope, "run a command as a scope of the recording that a script is under"},
     {"doctor", command_doctor, "say what this machine allows, and what would make the rest work"},
 };
 

@@ -101,3 +101,11 @@ void marks_place_remove(struct marks_place *place)
     closep(&place->fd);
     place->fd = -1;
 }
+
+/* Who reads there holds the lock. */
+bool marks_place_is_read(const char *variable)
+{
+    const char *path = strchr(variable, ':');
+    _close_ int fd = path == NULL ? -1 : open_directory(AT_FDCWD, path + 1);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}

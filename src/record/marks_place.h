@@ -20,6 +20,9 @@ struct marks_place {
 /* Sweeps, then makes one. 0 or -errno. */
 int marks_place_make(struct marks_place *ret);
 
+/* Whether somebody still reads at the place that a TACHO_MARKS names. */
+bool marks_place_is_read(const char *variable);
+
 /* Removes it with all that is in it. Processes that have files of it mapped keep them. */
 void marks_place_remove(struct marks_place *place);
 

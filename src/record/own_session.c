@@ -6,7 +6,6 @@
  * and waits. A forked child has no such thread, and its parent records on: the child forgets the session.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <tacho/tacho.h>
@@ -24,6 +22,7 @@
 #include "base/number.h"
 #include "mark/marking.h"
 #include "mark/own_file.h"
+#include "record/marks_place.h"
 #include "record/own_log.h"
 #include "record/own_recording.h"
 #include "record/recording_name.h"
@@ -340,17 +339,6 @@ int tacho_flush(void)
 
 /* ---- what the environment asks for ---- */
 
-/* Whether somebody still reads there: who does holds the directory's lock. */
-static bool is_read(const char *variable)
-{
-    const char *path = strchr(variable, ':');
-    int fd = path == NULL ? -1 : open(path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool read = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0)
-        close(fd);
-    return read;
-}
-
 static bool is_directory(const char *path)
 {
     struct stat st;
@@ -417,7 +405,7 @@ static void start_as_asked(const char *where)
 __attribute__((constructor(101))) static void arrive(void)
 {
     const char *marks = secure_getenv(MARKS_VARIABLE), *where = secure_getenv("TACHO");
-    if (marks != NULL && is_read(marks) && own_file_place(marks)) {
+    if (marks != NULL && marks_place_is_read(marks) && own_file_place(marks)) {
         session.is_outer = true;
         marking_begin();
     }

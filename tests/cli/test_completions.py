@@ -100,8 +100,8 @@ def folder(tmp_path):
 
 
 def test_bash_completes_commands():
-    assert bash("tacho", "") == ["record", "report", "export", "import", "info", "doctor",
-                                 "--help", "--version"]
+    assert bash("tacho", "") == ["record", "report", "export", "import", "info", "label",
+                                 "scope", "doctor", "--help", "--version"]
     assert bash("tacho", "rec") == ["record"]
     assert bash("tacho", "nonsense", "") == []
 
@@ -115,6 +115,8 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "report", "--w") == ["--width"]
     assert bash("tacho", "import", "-")[:2] == ["--output", "--force"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
+    assert bash("tacho", "label", "-") == ["--quiet", "--help"]
+    assert bash("tacho", "scope", "-") == ["--category", "--quiet", "--help"]
     assert bash("tacho", "doctor", "") == ["--json", "--help"]
 
 
