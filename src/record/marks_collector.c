@@ -157,7 +157,7 @@ static void bind(struct marks_collector *c, struct source *s, uint64_t now_ns, b
 {
     const struct known *maker = maker_of(c, s);
     if (maker == NULL && c->config.unknown != NULL) {
-        c->config.unknown(c->config.user, s->facts.pid);
+        c->config.unknown(c->config.user, s->facts.pid, s->facts.created_ns);
         maker = maker_of(c, s);
     }
     if (maker != NULL) {

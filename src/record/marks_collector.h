@@ -18,7 +18,7 @@ struct marks_collector_config {
     const struct marks_place *place; /* likewise */
     bool place_stays;                /* after the collector: another may go on with what is there */
     /* A process marks whose birth the recording does not tell of: it may tell of it now. NULL: no. */
-    void (*unknown)(void *user, int pid);
+    void (*unknown)(void *user, int pid, uint64_t since_ns);
     void *user;
 };
 

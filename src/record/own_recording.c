@@ -62,10 +62,10 @@ const char *own_recording_variable(void)
 /* ---- whom it records ---- */
 
 /* One that marks belongs: it got the place from us, or from one that did. */
-static void admit(void *user, int pid)
+static void admit(void *user, int pid, uint64_t since_ns)
 {
     struct own_recording *o = user;
-    sampler_found(o->sampler, pid, false);
+    sampler_found(o->sampler, pid, since_ns);
 }
 
 /* ---- beginning ---- */
@@ -161,10 +161,10 @@ int own_recording_begin(struct own_recording *o)
     if (r != 0)
         return r;
     put_facts(o);
-    r = sampler_found(o->sampler, getpid(), true);
-    if (r == 0)
-        sampler_tick(o->sampler, clock_mono_ns(), 0, 0);
-    return r;
+    sampler_found(o->sampler, getpid(), 0);
+    sampler_tick(o->sampler, clock_mono_ns(), 0, 0);
+    recording_flush(o->recording); /* who it is stands there, if it ends at once */
+    return 0;
 }
 
 /* ---- its time ---- */

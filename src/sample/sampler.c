@@ -440,10 +440,23 @@ static struct process *admit_untold(struct sampler *s, pid_t pid, bool root)
     return sampler_admit(s, &birth);
 }
 
-int sampler_found(struct sampler *s, pid_t pid, bool root)
+/* Gone by now: all that is known of it is that it was there. */
+static void admit_gone(struct sampler *s, pid_t pid, uint64_t since_ns)
+{
+    const struct follow_birth birth = {.pid = pid,
+                                       .parent_pid = getpid(),
+                                       .uid = UINT32_MAX,
+                                       .time_ns = since_ns,
+                                       .forked = true,
+                                       .fresh = true};
+    sampler_admit(s, &birth);
+}
+
+void sampler_found(struct sampler *s, pid_t pid, uint64_t since_ns)
 {
     s->now_ns = clock_mono_ns();
-    return sampler_process(s, pid) != NULL || admit_untold(s, pid, root) != NULL ? 0 : -ESRCH;
+    if (sampler_process(s, pid) == NULL && admit_untold(s, pid, since_ns == 0) == NULL)
+        admit_gone(s, pid, since_ns);
 }
 
 void sampler_before_reap(struct sampler *s, pid_t pid)

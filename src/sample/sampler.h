@@ -57,10 +57,10 @@ int sampler_follow(struct sampler *sampler, const struct follow_mechanism *const
                    struct follow_reason *ret_why);
 
 /*
- * Without a mechanism: a process that the caller knows to belong is sampled from now on. `root`: it was
- * there before the recording. 0, also when it is sampled already; -ESRCH when it is gone.
+ * Without a mechanism: a process that the caller knows to belong is sampled from now on. `since_ns`: when it
+ * was there for sure, for it may be gone by now; 0: it was there before the recording.
  */
-int sampler_found(struct sampler *sampler, pid_t pid, bool root);
+void sampler_found(struct sampler *sampler, pid_t pid, uint64_t since_ns);
 
 /* When this is readable sampler_hear is to be called before the next tick. -1: none. */
 int sampler_follow_fd(const struct sampler *sampler);

@@ -14,6 +14,8 @@ TACHO = os.environ.get("TACHO_BINARY", str(Path(__file__).parents[2] / "build" /
 BURNER = os.environ.get("BURNER", str(Path(TACHO).parent / "tests" / "cli" / "burner"))
 ESCAPEES = os.environ.get("ESCAPEES", str(Path(BURNER).parent / "escapees"))
 LOCKED = os.environ.get("LOCKED", str(Path(BURNER).parent / "locked"))
+MARKER = os.environ.get("MARKER", str(Path(BURNER).parent / "marker"))
+PLUGIN = os.environ.get("PLUGIN", str(Path(BURNER).parent / "libplugin.so"))
 SANITIZED = os.environ.get("SANITIZE", "none") != "none"
 
 
