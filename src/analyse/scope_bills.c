@@ -3,19 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int bills_open(struct bills *b, const struct scopes *s)
+int bills_open(struct bills *b, const struct summary *summary, const struct scopes *s)
 {
-    *b = (struct bills){0};
-    int r = usage_read(s->rec, &b->usage);
-    if (r != 0)
-        return r;
+    *b = (struct bills){.summary = summary};
     b->of_process = calloc(s->processes + 1, sizeof *b->of_process);
     b->of_site = calloc(s->processes + 1, sizeof *b->of_site);
     b->processes = b->of_site != NULL ? s->processes : 0;
     if (b->of_process == NULL || b->of_site == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < s->processes; i++) {
-        struct usage_process *u = usage_of(&b->usage, s->process[i].entity);
+        struct usage_process *u = usage_of(&summary->usage, s->process[i].entity);
         size_t points = 0;
         for (unsigned c = 0; u != NULL && c < USAGE_COLUMNS; c++)
             points += u->line[c].points;
@@ -31,7 +28,6 @@ void bills_done(struct bills *b)
     free(b->of_site);
     free(b->of_process);
     free(b->bill);
-    usage_done(&b->usage);
     *b = (struct bills){0};
 }
 

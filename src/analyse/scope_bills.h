@@ -2,8 +2,7 @@
 #ifndef TACHO_ANALYSE_SCOPE_BILLS_H
 #define TACHO_ANALYSE_SCOPE_BILLS_H
 
-#include "analyse/scope_usage.h"
-#include "analyse/scopes.h"
+#include "analyse/summary.h"
 
 /* One site in one process: open as long as any thread has it open. */
 struct bill {
@@ -13,7 +12,7 @@ struct bill {
 };
 
 struct bills {
-    struct usage usage;
+    const struct summary *summary;
     struct usage_process **of_process; /* of the scopes; NULL where nothing was sampled */
     struct map *of_site; /* by process of the scopes: place of a site + 1 -> place of a bill */
     size_t processes;
@@ -21,8 +20,8 @@ struct bills {
     size_t count, cap;
 };
 
-/* 0, -ENOMEM or -EIO. */
-int bills_open(struct bills *bills, const struct scopes *scopes);
+/* 0 or -ENOMEM. The summary is borrowed until bills_done. */
+int bills_open(struct bills *bills, const struct summary *summary, const struct scopes *scopes);
 void bills_done(struct bills *bills);
 
 /* The outermost scope of a site begins, or ends, on a thread. 0 or -ENOMEM. */

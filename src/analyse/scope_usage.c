@@ -7,73 +7,85 @@
 
 #define POINTS_MAX (UINT64_C(8) << 20) /* of all lines together */
 
-struct reading {
-    struct usage *usage;
-    int position[USAGE_COLUMNS];
-    uint64_t points;
-};
+static bool is_growth(unsigned column)
+{
+    return column == USAGE_READ || column == USAGE_WRITE;
+}
 
 /* ---- making lines ---- */
 
 /* Gives up every other point: of a gauge the smaller, of a counter the earlier. */
-static void thin_line(struct usage_line *line, bool gauge)
+static void thin_line(struct usage_line *line, unsigned column)
 {
     size_t kept = 1;
     if (line->points < 3)
         return;
     for (size_t i = 1; i < line->points; i += 2) {
         struct usage_point *first = &line->point[i], *second = first + 1;
-        if (i + 1 == line->points || (gauge && first->value > second->value))
+        if (i + 1 == line->points || (column == USAGE_RSS && first->value > second->value))
             second = first;
+        else if (is_growth(column))
+            second->value += first->value;
         line->point[kept++] = *second;
     }
     line->points = kept;
 }
 
-static void thin(struct reading *r)
+static void thin(struct usage *u)
 {
-    r->points = 0;
-    for (size_t i = 0; i < r->usage->processes; i++)
+    u->points = 0;
+    for (size_t i = 0; i < u->processes; i++)
         for (unsigned c = 0; c < USAGE_COLUMNS; c++) {
-            thin_line(&r->usage->process[i].line[c], c == USAGE_RSS);
-            r->points += r->usage->process[i].line[c].points;
+            thin_line(&u->process[i].line[c], c);
+            u->points += u->process[i].line[c].points;
         }
 }
 
 /* Times and counters do not go back, whatever the file says. */
-static int put_point(struct reading *r, struct usage_process *p, unsigned column, uint64_t time_ns,
-                     uint64_t value)
+static void put_point(struct usage *u, struct usage_process *p, unsigned column, uint64_t time_ns,
+                      uint64_t value)
 {
     struct usage_line *line = &p->line[column];
     if (line->points > 0) {
         struct usage_point *last = &line->point[line->points - 1];
         if (time_ns <= last->time_ns)
-            return 0;
-        if (column != USAGE_RSS && value < last->value)
+            return;
+        if (column != USAGE_RSS && !is_growth(column) && value < last->value)
             value = last->value;
     }
-    if (r->points >= POINTS_MAX)
-        thin(r);
+    if (u->points >= POINTS_MAX)
+        thin(u);
     if (line->points == line->cap) {
         size_t cap = line->cap == 0 ? 32 : 2 * line->cap;
         struct usage_point *grown = realloc(line->point, cap * sizeof *grown);
-        if (grown == NULL)
-            return -ENOMEM;
+        if (grown == NULL) {
+            u->no_memory = true;
+            return;
+        }
         line->point = grown;
         line->cap = cap;
     }
     line->point[line->points++] = (struct usage_point){time_ns, value};
-    r->points++;
-    return 0;
+    u->points++;
 }
 
-static int add_processes(struct reading *r, struct tacho_recording *rec)
+static void find_positions(struct usage *u, const struct tacho_recording *rec)
 {
-    struct usage *u = r->usage;
+    static const unsigned metrics[USAGE_UNSEEN] = {PROCESS_CPU, PROCESS_READ_BYTES,
+                                                   PROCESS_WRITE_BYTES, PROCESS_RSS};
+    const struct kind_info *info = kind_info(ENTITY_PROCESS);
+    for (unsigned c = 0; c < USAGE_UNSEEN; c++)
+        u->position[c] = tacho_metric_find(rec, TACHO_PROCESS, info->metrics[metrics[c]].name);
+    u->position[USAGE_UNSEEN] = -1;
+}
+
+int usage_init(struct usage *u, struct tacho_recording *rec)
+{
     size_t n = tacho_marking_thread_count(rec);
-    u->process = calloc(n + 1, sizeof *u->process);
+    *u = (struct usage){.process = calloc(n + 1, sizeof *u->process)};
     if (u->process == NULL)
         return -ENOMEM;
+    find_positions(u, rec);
     for (size_t i = 0; i < n; i++) {
         uint32_t entity = tacho_marking_thread(rec, i)->entity;
         const struct tacho_process *p = tacho_process_of(rec, entity);
@@ -81,80 +93,83 @@ static int add_processes(struct reading *r, struct tacho_recording *rec)
             continue;
         struct usage_process *process = &u->process[u->processes];
         process->entity = entity;
-        int error = map_put(&u->of_entity, entity, u->processes++);
+        if (map_put(&u->of_entity, entity, u->processes++) != 0)
+            return -ENOMEM;
         /* One that began while it was recorded had used nothing then. */
-        for (unsigned c = 0; error == 0 && c <= USAGE_WRITE; c++)
-            if ((p->flags & TACHO_PROCESS_FORKED) != 0 && r->position[c] >= 0)
-                error = put_point(r, process, c, p->seen_ns, 0);
-        if (error != 0)
-            return error;
+        for (unsigned c = 0; c <= USAGE_WRITE; c++)
+            if ((p->flags & TACHO_PROCESS_FORKED) != 0 && u->position[c] >= 0)
+                put_point(u, process, c, p->seen_ns, 0);
     }
-    return 0;
+    return u->no_memory ? -ENOMEM : 0;
 }
 
 /* What did not run used nothing: its counters are known though they were not read. */
-static int take_sample(struct reading *r, const struct tacho_sample *sample)
+void usage_sample(struct usage *u, const struct tacho_sample *sample)
 {
-    struct usage_process *p = usage_of(r->usage, sample->entity);
-    int error = 0;
-    for (unsigned c = 0; p != NULL && error == 0 && c < USAGE_COLUMNS; c++) {
-        if (r->position[c] < 0)
+    struct usage_process *p = u->processes > 0 ? usage_of(u, sample->entity) : NULL;
+    for (unsigned c = 0; p != NULL && c < USAGE_COLUMNS; c++) {
+        if (u->position[c] < 0)
             continue;
-        uint64_t bit = UINT64_C(1) << r->position[c];
+        uint64_t bit = UINT64_C(1) << u->position[c];
         bool carried = sample->idle && c != USAGE_RSS;
         if ((sample->known & (carried ? bit : sample->fresh & bit)) != 0)
-            error = put_point(r, p, c, sample->time_ns, sample->value[r->position[c]]);
+            put_point(u, p, c, sample->time_ns, is_growth(c) ? 0 : sample->value[u->position[c]]);
     }
-    return error;
 }
 
 /* The kernel's account is the last sample. */
-static int take_accounts(struct reading *r, const struct tacho_recording *rec)
+void usage_end(struct usage *u, const struct tacho_process *p)
 {
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < r->usage->processes; i++) {
-        struct usage_process *u = &r->usage->process[i];
-        const struct tacho_process *p = tacho_process_of(rec, u->entity);
-        if ((p->flags & TACHO_PROCESS_ACCOUNT) == 0 || p->end_ns == TACHO_TIME_UNKNOWN)
-            continue;
-        if ((p->account.known & TACHO_ACCOUNT_CPU) != 0)
-            error = put_point(r, u, USAGE_CPU, p->end_ns, p->account.cpu_ns);
-        if (error == 0 && (p->account.known & TACHO_ACCOUNT_IO) != 0) {
-            error = put_point(r, u, USAGE_READ, p->end_ns, p->account.read_bytes);
-            if (error == 0)
-                error = put_point(r, u, USAGE_WRITE, p->end_ns, p->account.write_bytes);
-        }
-    }
-    return error;
+    struct usage_process *process = u->processes > 0 ? usage_of(u, p->entity) : NULL;
+    if (process == NULL || (p->flags & TACHO_PROCESS_ACCOUNT) == 0)
+        return;
+    if ((p->account.known & TACHO_ACCOUNT_CPU) != 0)
+        put_point(u, process, USAGE_CPU, p->end_ns, p->account.cpu_ns);
+    for (unsigned c = USAGE_READ; c <= USAGE_WRITE; c++)
+        if ((p->account.known & TACHO_ACCOUNT_IO) != 0)
+            put_point(u, process, c, p->end_ns, 0);
 }
 
-int usage_read(struct tacho_recording *rec, struct usage *ret)
+static uint64_t sum(uint64_t a, uint64_t b)
 {
-    static const unsigned metrics[USAGE_COLUMNS] = {PROCESS_CPU, PROCESS_READ_BYTES,
-                                                    PROCESS_WRITE_BYTES, PROCESS_RSS};
-    struct usage usage = {0};
-    struct reading r = {.usage = &usage};
-    const struct kind_info *info = kind_info(ENTITY_PROCESS);
-    for (unsigned c = 0; c < USAGE_COLUMNS; c++)
-        r.position[c] = tacho_metric_find(rec, TACHO_PROCESS, info->metrics[metrics[c]].name);
-    struct tacho_walk *walk;
-    struct tacho_sample sample;
-    int error = add_processes(&r, rec), read = 0;
-    if (error == 0)
-        error = tacho_walk_open(rec, 0, UINT64_MAX, 1u << TACHO_PROCESS, &walk);
-    if (error == 0) {
-        while (error == 0 && (read = tacho_walk_next(walk, &sample)) == 1)
-            error = take_sample(&r, &sample);
-        tacho_walk_close(walk);
-        error = error == 0 && read < 0 ? read : error;
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Few are after it: growth is told of within some ticks. */
+static void add_growth(struct usage_line *line, uint64_t to_ns, uint64_t amount)
+{
+    size_t i = line->points;
+    while (i > 1 && line->point[i - 1].time_ns > to_ns)
+        i--;
+    if (i > 0)
+        line->point[i - 1].value = sum(line->point[i - 1].value, amount);
+}
+
+void usage_grow(struct usage *u, uint32_t entity, enum usage_column column, uint64_t from_ns,
+                uint64_t to_ns, uint64_t amount)
+{
+    struct usage_process *p = u->processes > 0 && entity != 0 ? usage_of(u, entity) : NULL;
+    if (p == NULL)
+        return;
+    struct usage_line *line = &p->line[column];
+    if (is_growth(column)) {
+        add_growth(line, to_ns, amount);
+        return;
     }
-    if (error == 0)
-        error = take_accounts(&r, rec);
-    if (error == 0)
-        *ret = usage;
-    else
-        usage_done(&usage);
-    return error;
+    uint64_t before = line->points > 0 ? line->point[line->points - 1].value : 0;
+    put_point(u, p, column, from_ns, before);
+    put_point(u, p, column, to_ns, sum(before, amount));
+}
+
+int usage_finish(struct usage *u)
+{
+    for (size_t i = 0; i < u->processes; i++)
+        for (unsigned c = USAGE_READ; c <= USAGE_WRITE; c++) {
+            struct usage_line *line = &u->process[i].line[c];
+            for (size_t k = 1; k < line->points; k++)
+                line->point[k].value = sum(line->point[k].value, line->point[k - 1].value);
+        }
+    return u->no_memory ? -ENOMEM : 0;
 }
 
 void usage_done(struct usage *u)
@@ -201,7 +216,7 @@ struct usage_look usage_look(struct usage_line *line, uint64_t time_ns)
     struct usage_look look = {.known = line->points > 0};
     if (!look.known)
         return look;
-    look.point = points_before(line, time_ns);
+    look.point = (uint32_t)points_before(line, time_ns);
     const struct usage_point *before = &line->point[look.point > 0 ? look.point - 1 : 0];
     look.value = (double)before->value;
     look.inside = look.point > 0 && look.point < line->points;

@@ -2,6 +2,9 @@
  * What a process had used at any moment, from the samples and the accounts of processes that mark: a
  * broken line through what was seen, straight between two ticks. 16 bytes a sample and column, at
  * most 128 MiB: beyond, every other sample is given up, and gauges keep the larger of two.
+ *
+ * The kernel adds what a child read and wrote to the process that waits for it. The lines do not have
+ * that where the child was seen: they are made of what lineage.h says.
  */
 #ifndef TACHO_ANALYSE_SCOPE_USAGE_H
 #define TACHO_ANALYSE_SCOPE_USAGE_H
@@ -10,7 +13,14 @@
 
 #include "base/map.h"
 
-enum usage_column { USAGE_CPU, USAGE_READ, USAGE_WRITE, USAGE_RSS, USAGE_COLUMNS };
+enum usage_column {
+    USAGE_CPU, /* its own */
+    USAGE_READ,
+    USAGE_WRITE,
+    USAGE_RSS,
+    USAGE_UNSEEN, /* CPU of children that nobody saw, or after their last sample */
+    USAGE_COLUMNS
+};
 
 struct usage_point {
     uint64_t time_ns, value;
@@ -31,11 +41,26 @@ struct usage {
     struct usage_process *process;
     size_t processes;
     struct map of_entity; /* -> place */
+    /* While it is read. */
+    int position[USAGE_COLUMNS];
+    uint64_t points;
+    bool no_memory;
 };
 
-/* Of all processes that have a marking thread. 0, -ENOMEM, -EIO and the like. */
-int usage_read(struct tacho_recording *rec, struct usage *ret);
+/*
+ * Of all processes that have a marking thread; then what is found in a pass over the samples, in
+ * order of time; then usage_finish. 0 or -ENOMEM.
+ */
+int usage_init(struct usage *usage, struct tacho_recording *rec);
+int usage_finish(struct usage *usage);
 void usage_done(struct usage *usage);
+
+/* A sample of a process; its end, with the kernel's account. */
+void usage_sample(struct usage *usage, const struct tacho_sample *sample);
+void usage_end(struct usage *usage, const struct tacho_process *process);
+/* What lineage says of READ, WRITE or UNSEEN. It comes up to some ticks late. */
+void usage_grow(struct usage *usage, uint32_t entity, enum usage_column column, uint64_t from_ns,
+                uint64_t to_ns, uint64_t amount);
 
 /* NULL for none. Valid until usage_done. */
 struct usage_process *usage_of(const struct usage *usage, uint32_t entity);
@@ -43,9 +68,9 @@ struct usage_process *usage_of(const struct usage *usage, uint32_t entity);
 /* A look at a line at one moment. */
 struct usage_look {
     double value;
-    size_t point; /* the last one not after it, + 1; 0: before all */
-    bool known;   /* there are samples */
-    bool inside;  /* between two of them, not before or after all */
+    uint32_t point; /* the last one not after it, + 1; 0: before all */
+    bool known;     /* there are samples */
+    bool inside;    /* between two of them, not before or after all */
 };
 
 /* Cheap where looks go forward in time. */

@@ -11,6 +11,7 @@
 #define NO_PROCESS UINT32_MAX
 
 struct making {
+    const struct summary *summary;
     struct scopes *s;
     uint32_t *category_of; /* by site */
     struct map process_of; /* entity -> place */
@@ -389,7 +390,7 @@ static int run(struct making *m)
     if (r == 0)
         r = make_processes(m);
     if (r == 0)
-        r = bills_open(&m->bills, s);
+        r = bills_open(&m->bills, m->summary, s);
     if (r == 0)
         r = scope_stacks_run(s->rec, &listener, &s->losses);
     if (r == 0)
@@ -403,10 +404,12 @@ static int run(struct making *m)
     return r;
 }
 
-int scopes_make(struct tacho_recording *rec, uint32_t entity, uint64_t time_ns, struct scopes *ret)
+int scopes_make(const struct summary *summary, uint32_t entity, uint64_t time_ns,
+                struct scopes *ret)
 {
+    struct tacho_recording *rec = summary->rec;
     struct scopes s = {.rec = rec, .dropped = *tacho_lost_marks(rec, 0)};
-    struct making m = {.s = &s, .histogram_left = HISTOGRAM_BYTES_MAX};
+    struct making m = {.summary = summary, .s = &s, .histogram_left = HISTOGRAM_BYTES_MAX};
     moment_ask(&s.moment, rec, entity, time_ns);
     int r = scopes_any(rec) ? run(&m) : 0;
     bills_done(&m.bills);

@@ -75,11 +75,15 @@ struct scopes {
 /* Whether there is anything: a thread that marked, a label, or a total. Costs nothing. */
 bool scopes_any(const struct tacho_recording *rec);
 
+struct summary;
+
 /*
+ * From a summary, which may be gone afterwards; its recording must outlive what is made.
  * With what the process `entity` was doing at `time_ns`, by the recording's clock; entity 0: of none.
- * Where nobody marked all is empty. 0, -ENOMEM, -EIO and the like. `rec` must outlive what is made.
+ * Where nobody marked all is empty. 0, -ENOMEM, -EIO and the like.
  */
-int scopes_make(struct tacho_recording *rec, uint32_t entity, uint64_t time_ns, struct scopes *ret);
+int scopes_make(const struct summary *summary, uint32_t entity, uint64_t time_ns,
+                struct scopes *ret);
 void scopes_done(struct scopes *scopes);
 
 #endif

@@ -388,7 +388,7 @@ int summary_make_scopes(const struct summary *s, struct scopes *ret)
     uint32_t owner = 0;
     if (s->memory.seen_ns != SUMMARY_UNKNOWN)
         owner = tacho_process(s->rec, s->memory.owner)->entity;
-    return scopes_make(s->rec, owner, s->memory.seen_ns, ret);
+    return scopes_make(s, owner, s->memory.seen_ns, ret);
 }
 
 void summary_done(struct summary *s)
@@ -396,6 +396,7 @@ void summary_done(struct summary *s)
     free(s->rows);
     free(s->value_pool);
     map_done(&s->row_of);
+    usage_done(&s->usage);
     timeline_done(&s->cpu_line);
     gauge_line_done(&s->rss_line);
     *s = (struct summary){0};

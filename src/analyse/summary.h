@@ -1,7 +1,7 @@
 /*
  * A recording in figures: what the whole cost, and what each process did. Made in one pass over the
  * samples of processes, the tree, the recorder and the machine (about 0.2 s per million samples);
- * memory is 64 bytes a process, 300 more for each that was sampled, and up to 24 MB for time lines.
+ * memory is 100 bytes a process, 300 more for each that was sampled, and up to 24 MB for time lines.
  *
  * Unknown is SUMMARY_UNKNOWN, or NAN where a figure is a double: never 0.
  */
@@ -10,6 +10,7 @@
 
 #include <tacho/recording.h>
 
+#include "analyse/scope_usage.h"
 #include "analyse/scopes.h"
 #include "analyse/timeline.h"
 #include "base/map.h"
@@ -20,13 +21,15 @@
 
 /* What is known of one process, in the order of tacho_process(). */
 struct process_row {
-    uint64_t first_ns, last_ns;    /* of its samples; UNKNOWN: it was never sampled */
-    uint64_t cpu_ns;               /* its own, without children, while it was recorded; UNKNOWN */
-    bool cpu_exact;                /* from the kernel's final account, not from the last sample */
-    bool has_children;             /* that were recorded */
-    uint64_t first_peak_rss_bytes; /* the kernel's peak when it was first sampled */
-    uint64_t largest_rss_ns;       /* when its largest RSS was sampled; UNKNOWN */
-    uint64_t known;                /* bit m: value[m] is valid */
+    uint64_t first_ns, last_ns; /* of its samples; UNKNOWN: it was never sampled */
+    uint64_t cpu_ns;            /* its own, without children, while it was recorded; UNKNOWN */
+    bool cpu_exact;             /* from the kernel's final account, not from the last sample */
+    bool has_children;          /* that were recorded */
+    uint64_t unseen_ns;         /* CPU it was handed of children nobody saw */
+    uint64_t read_bytes, write_bytes; /* without that of children that were seen */
+    uint64_t first_peak_rss_bytes;    /* the kernel's peak when it was first sampled */
+    uint64_t largest_rss_ns;          /* when its largest RSS was sampled; UNKNOWN */
+    uint64_t known;                   /* bit m: value[m] is valid */
     uint64_t
         *value; /* by enum process_metric: the last of a counter, the largest of a gauge; NULL */
 };
@@ -113,6 +116,8 @@ struct summary {
     size_t row_count;
     struct map row_of; /* entity -> row + 1 */
     uint64_t *value_pool;
+
+    struct usage usage; /* of processes that mark, over time */
 
     struct timeline cpu_line;   /* ns of CPU, of the tree or, without one, of the machine */
     struct gauge_line rss_line; /* bytes, likewise */

@@ -86,6 +86,19 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+static void take_io_growth(struct summary *s, const struct lineage_growth *g)
+{
+    bool read = g->column == LINEAGE_READ_BYTES;
+    struct process_row *row =
+        read || g->column == LINEAGE_WRITE_BYTES ? summary_row_of(s, g->entity) : NULL;
+    if (row == NULL)
+        return;
+    uint64_t *bytes = read ? &row->read_bytes : &row->write_bytes;
+    *bytes = sum(*bytes, g->amount);
+    usage_grow(&s->usage, g->entity, read ? USAGE_READ : USAGE_WRITE, g->from_ns, g->to_ns,
+               g->amount);
+}
+
 static void take_growth(void *user, const struct lineage_growth *g)
 {
     struct pass *pass = user;
@@ -93,13 +106,18 @@ static void take_growth(void *user, const struct lineage_growth *g)
     if (g->column != LINEAGE_CPU) {
         uint64_t *io = &s->io[g->column - LINEAGE_READ_CHARS];
         *io = sum(*io, g->amount);
+        take_io_growth(s, g);
         return;
     }
     pass->found->tree_cpu_ns = sum(pass->found->tree_cpu_ns, g->amount);
     timeline_add(&s->cpu_line, g->from_ns, g->to_ns, (double)g->amount);
-    struct process_row *row = g->unseen ? NULL : summary_row_of(s, g->entity);
-    if (row != NULL)
-        row->cpu_ns = sum(row->cpu_ns, g->amount);
+    struct process_row *row = g->entity == LINEAGE_RECORDER ? NULL : summary_row_of(s, g->entity);
+    if (row == NULL)
+        return;
+    uint64_t *cpu = g->unseen ? &row->unseen_ns : &row->cpu_ns;
+    *cpu = sum(*cpu, g->amount);
+    if (g->unseen)
+        usage_grow(&s->usage, g->entity, USAGE_UNSEEN, g->from_ns, g->to_ns, g->amount);
 }
 
 /* ---- ticks ---- */
@@ -142,8 +160,10 @@ static void feed_account(struct pass *pass, const struct tacho_process *p)
 static void end_process(struct pass *pass, uint32_t entity)
 {
     const struct tacho_process *p = tacho_process_of(pass->s->rec, entity);
-    if (p != NULL && (p->flags & TACHO_PROCESS_ACCOUNT) != 0)
+    if (p != NULL && (p->flags & TACHO_PROCESS_ACCOUNT) != 0) {
+        usage_end(&pass->s->usage, p);
         feed_account(pass, p);
+    }
     lineage_end(pass->lineage, entity);
 }
 
@@ -377,6 +397,7 @@ static int take_process(struct pass *pass, const struct tacho_sample *sample)
     }
     pass->found->any_process_sample = true;
     update_row(pass, row, i, sample);
+    usage_sample(&s->usage, sample);
     feed_lineage(pass, row, sample);
     if (known(sample, &pass->process, PROCESS_RSS)) {
         uint64_t rss = value(sample, &pass->process, PROCESS_RSS);
@@ -518,7 +539,11 @@ int summary_walk(struct summary *s, struct walked *ret)
     if (r == 0)
         r = open_lines(&pass);
     if (r == 0)
+        r = usage_init(&s->usage, s->rec);
+    if (r == 0)
         r = run(&pass);
+    if (r == 0)
+        r = usage_finish(&s->usage);
     lineage_free(pass.lineage);
     free(pass.ends);
     return r;

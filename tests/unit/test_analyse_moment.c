@@ -1,14 +1,17 @@
 /* What a process was doing at one moment: stacks of scopes, and the last label; a few of many labels. */
 #include "analyse/labels.h"
-#include "analyse/scopes.h"
+#include "analyse/summary.h"
 #include "test_marks_build.h"
 
 static struct tacho_recording *scene_look(struct scene *scene, uint32_t entity, uint64_t at_ns,
                                           struct scopes *ret)
 {
     uint64_t time_ns = scene->base_ns + at_ns;
+    struct summary summary;
     struct tacho_recording *rec = scene_end(scene);
-    assert_int_equal(scopes_make(rec, entity, time_ns, ret), 0);
+    assert_int_equal(summary_make(rec, &summary), 0);
+    assert_int_equal(scopes_make(&summary, entity, time_ns, ret), 0);
+    summary_done(&summary);
     return rec;
 }
 

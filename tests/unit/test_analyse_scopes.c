@@ -4,9 +4,12 @@
 
 static struct tacho_recording *scene_open(struct scene *scene, struct scopes *ret)
 {
+    struct summary summary;
     struct tacho_recording *rec = scene_end(scene);
     assert_true(scopes_any(rec));
-    assert_int_equal(scopes_make(rec, 0, 0, ret), 0);
+    assert_int_equal(summary_make(rec, &summary), 0);
+    assert_int_equal(scopes_make(&summary, 0, 0, ret), 0);
+    summary_done(&summary);
     return rec;
 }
 
