@@ -103,7 +103,10 @@ int usage_init(struct usage *u, struct tacho_recording *rec)
     return u->no_memory ? -ENOMEM : 0;
 }
 
-/* What did not run used nothing: its counters are known though they were not read. */
+/*
+ * What did not run used nothing: its counters are known though they were not read. A zombie has
+ * given its memory up: it had not shrunk to nothing before.
+ */
 void usage_sample(struct usage *u, const struct tacho_sample *sample)
 {
     struct usage_process *p = u->processes > 0 ? usage_of(u, sample->entity) : NULL;
@@ -112,8 +115,11 @@ void usage_sample(struct usage *u, const struct tacho_sample *sample)
             continue;
         uint64_t bit = UINT64_C(1) << u->position[c];
         bool carried = sample->idle && c != USAGE_RSS;
-        if ((sample->known & (carried ? bit : sample->fresh & bit)) != 0)
-            put_point(u, p, c, sample->time_ns, is_growth(c) ? 0 : sample->value[u->position[c]]);
+        if ((sample->known & (carried ? bit : sample->fresh & bit)) == 0)
+            continue;
+        uint64_t value = sample->value[u->position[c]];
+        if (c != USAGE_RSS || value > 0)
+            put_point(u, p, c, sample->time_ns, is_growth(c) ? 0 : value);
     }
 }
 

@@ -59,12 +59,6 @@ static void number_categories(struct making *m, const struct tacho_site **sorted
     }
 }
 
-static void forget(struct scope_row *row)
-{
-    row->min_ns = row->cpu_ns = row->rss_peak_bytes = SCOPES_UNKNOWN;
-    row->read_bytes = row->write_bytes = SCOPES_UNKNOWN;
-}
-
 /* A row for each site, and one for sites of which the record is lost. */
 static int make_rows(struct making *m)
 {
@@ -89,8 +83,10 @@ static int make_rows(struct making *m)
         number_categories(m, sorted, n);
         m->category_of = by_place;
         s->rows = n + 1;
-        for (size_t i = 0; i < s->rows; i++)
-            forget(&s->row[i]);
+        for (size_t i = 0; i < s->rows; i++) {
+            s->row[i].min_ns = SCOPES_UNKNOWN;
+            scope_use_forget(&s->row[i].use);
+        }
         for (size_t i = 0; i < n; i++) {
             const struct tacho_site *site = tacho_site(s->rec, i);
             s->row[i].name = site->name;
@@ -234,13 +230,15 @@ static int end_scope(void *user, struct scope_thread *t, struct scope_frame *fra
     struct making *m = user;
     struct scope_row *row = &m->s->row[frame->site];
     uint64_t duration = scope_duration(frame, end);
+    int r = 0;
     row->count = sum(row->count, 1);
     row->self_ns = sum(row->self_ns, scope_self(frame, end));
     if (frame->outermost) {
         row->total_ns = sum(row->total_ns, duration);
-        bill_end(&m->bills, t, frame, end, row);
+        r = bill_end(&m->bills, t, frame, end, row);
     }
-    int r = measure(m, row, duration);
+    if (r == 0)
+        r = measure(m, row, duration);
     return r != 0 ? r : divide_for(m, t, end->time_ns);
 }
 
@@ -259,7 +257,7 @@ static int take_totals(struct scopes *s)
         row->count = sum(row->count, total->count);
         row->total_ns = sum(row->total_ns, total->total_ns);
         row->sum_ns = sum(row->sum_ns, total->total_ns);
-        row->cpu_estimated = row->usage_estimated = true; /* nobody knows when they were */
+        row->use.cpu_estimated = row->use.io_estimated = true; /* nobody knows when they were */
     }
     map_done(&place_of);
     return r;
@@ -297,6 +295,8 @@ static void finish_rows(struct making *m)
             row->p99_ns = quantile(row, 0.99);
         }
         histogram_done(&row->histogram);
+        if (row->timed > 0 && row->use.processes == 0 && row->use.children_cpu_ns == SCOPES_UNKNOWN)
+            row->use.children_cpu_ns = 0;
         if (row->count > 0)
             s->row[used++] = *row;
     }
@@ -393,6 +393,8 @@ static int run(struct making *m)
         r = bills_open(&m->bills, m->summary, s);
     if (r == 0)
         r = scope_stacks_run(s->rec, &listener, &s->losses);
+    if (r == 0)
+        bills_finish(&m->bills, s->row);
     if (r == 0)
         r = take_totals(s);
     if (r == 0)

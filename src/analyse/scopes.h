@@ -11,6 +11,21 @@
 
 #define SCOPES_UNKNOWN UINT64_MAX
 
+/* What was used while a scope was open, and by the processes started inside. UNKNOWN, or 0. */
+struct scope_use {
+    uint64_t cpu_ns, read_bytes, write_bytes; /* with those of the processes started inside */
+    uint64_t children_cpu_ns;                 /* theirs alone */
+    uint64_t processes;                       /* started inside, with their descendants */
+    uint64_t rss_peak_bytes;                  /* the largest sample inside */
+    uint64_t children_rss_peak_bytes;         /* the largest of any one process started inside */
+    uint64_t rss_begin_ns, rss_end_ns;        /* of the first begin, of the last end; UNKNOWN */
+    uint64_t rss_begin_bytes, rss_end_bytes;  /* RSS then */
+    int64_t rss_delta_bytes;                  /* how much RSS grew while it was open */
+    bool rss_delta_known;
+    bool cpu_estimated; /* spread evenly between ticks that do not fit: see docs/SCOPES.md */
+    bool io_estimated;  /* the same of read_bytes and write_bytes */
+};
+
 /* All scopes of one name and category, of all threads and processes. */
 struct scope_row {
     const char *name, *category; /* the recording's; name NULL: it is lost */
@@ -21,12 +36,7 @@ struct scope_row {
     uint64_t timed;              /* those that were kept one by one: the following are of these */
     uint64_t min_ns, max_ns, p50_ns, p99_ns; /* UNKNOWN without any */
 
-    uint64_t cpu_ns, read_bytes, write_bytes; /* while it was open; UNKNOWN */
-    uint64_t rss_peak_bytes;                  /* the largest sample inside; UNKNOWN */
-    int64_t rss_delta_bytes;                  /* how much RSS grew while it was open */
-    bool rss_delta_known;
-    bool cpu_estimated;   /* spread evenly between ticks that do not fit: see docs/SCOPES.md */
-    bool usage_estimated; /* the same of the others */
+    struct scope_use use;
 
     struct histogram histogram;
 };

@@ -7,6 +7,26 @@
 #define PROCESSES_MAX 256
 #define PARTS_MAX 64 /* of a process; smaller ones are summed */
 
+/* What was started inside scopes that were only counted is not known. */
+static void put_use(struct json *j, const struct scope_use *use, bool timed)
+{
+    json_seconds(j, "cpu_s", use->cpu_ns);
+    json_seconds(j, "children_cpu_s", use->children_cpu_ns);
+    json_bool(j, "cpu_is_estimated", use->cpu_estimated);
+    json_number(j, "processes", timed ? use->processes : SUMMARY_UNKNOWN);
+    json_number(j, "read_bytes", use->read_bytes);
+    json_number(j, "write_bytes", use->write_bytes);
+    json_bool(j, "io_is_estimated", use->io_estimated);
+    json_number(j, "rss_begin_bytes", use->rss_begin_bytes);
+    json_number(j, "rss_end_bytes", use->rss_end_bytes);
+    json_number(j, "rss_peak_bytes", use->rss_peak_bytes);
+    if (use->rss_delta_known)
+        json_signed(j, "rss_delta_bytes", use->rss_delta_bytes);
+    else
+        json_null(j, "rss_delta_bytes");
+    json_number(j, "children_rss_peak_bytes", use->children_rss_peak_bytes);
+}
+
 static void put_scope(struct json *j, const struct scope_row *row)
 {
     json_begin(j, NULL, '{');
@@ -20,16 +40,7 @@ static void put_scope(struct json *j, const struct scope_row *row)
     json_seconds(j, "mean_s", row->sum_ns / row->count);
     json_seconds(j, "p50_s", row->p50_ns);
     json_seconds(j, "p99_s", row->p99_ns);
-    json_seconds(j, "cpu_s", row->cpu_ns);
-    json_bool(j, "cpu_is_estimated", row->cpu_estimated);
-    json_number(j, "read_bytes", row->read_bytes);
-    json_number(j, "write_bytes", row->write_bytes);
-    json_bool(j, "io_is_estimated", row->usage_estimated);
-    json_number(j, "rss_peak_bytes", row->rss_peak_bytes);
-    if (row->rss_delta_known)
-        json_signed(j, "rss_delta_bytes", row->rss_delta_bytes);
-    else
-        json_null(j, "rss_delta_bytes");
+    put_use(j, &row->use, row->timed > 0);
     json_end(j, '}');
 }
 

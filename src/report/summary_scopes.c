@@ -75,6 +75,37 @@ static const struct columns scope_columns = {
                {"scope", true, 0}},
 };
 
+/* Where scopes started processes. */
+static const struct columns started_columns = {
+    .count = 10,
+    .column = {{"total", false, 0},
+               {"self", false, 3},
+               {"count", false, 2},
+               {"mean", false, 4},
+               {"max", false, 6},
+               {"CPU", false, 1},
+               {"started", false, 8},
+               {"their CPU", false, 7},
+               {"category", true, 5},
+               {"scope", true, 0}},
+};
+
+static bool any_started(const struct scopes *s, size_t rows)
+{
+    bool any = false;
+    for (size_t i = 0; i < rows; i++)
+        any |= s->row[i].use.processes > 0;
+    return any;
+}
+
+static void put_started(struct buffer *cell, const struct scope_row *row)
+{
+    if (row->use.processes == 0)
+        return;
+    put_count(&cell[0], row->use.processes);
+    put_known(&cell[1], row->use.children_cpu_ns);
+}
+
 static void put_scope(struct columns *table, const struct scope_row *row)
 {
     struct buffer *cell = columns_add(table, INK_PLAIN);
@@ -86,17 +117,21 @@ static void put_scope(struct columns *table, const struct scope_row *row)
     put_count(&cell[2], row->count);
     put_time(&cell[3], row->sum_ns / row->count);
     put_known(&cell[4], row->max_ns);
-    if (row->cpu_estimated && row->cpu_ns != SCOPES_UNKNOWN)
+    if (row->use.cpu_estimated && row->use.cpu_ns != SCOPES_UNKNOWN)
         buffer_put_byte(&cell[5], '~');
-    put_known(&cell[5], row->cpu_ns);
-    buffer_put_text(&cell[6], row->category);
-    buffer_put_text(&cell[7], row->name != NULL ? row->name : "?");
+    put_known(&cell[5], row->use.cpu_ns);
+    if (table->count == started_columns.count)
+        put_started(&cell[6], row);
+    unsigned last = table->count - 1;
+    buffer_put_text(&cell[last - 1], row->category);
+    buffer_put_text(&cell[last], row->name != NULL ? row->name : "?");
 }
 
 static void put_scopes(const struct page *page, const struct scopes *s)
 {
     size_t shown = s->rows < SCOPES_SHOWN ? s->rows : SCOPES_SHOWN;
-    struct columns *table = shown > 0 ? table_of(page, &scope_columns) : NULL;
+    const struct columns *columns = any_started(s, shown) ? &started_columns : &scope_columns;
+    struct columns *table = shown > 0 ? table_of(page, columns) : NULL;
     if (table == NULL)
         return;
     for (size_t i = 0; i < shown; i++)

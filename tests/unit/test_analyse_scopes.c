@@ -106,12 +106,12 @@ static void assert_parts(const struct scopes *s, size_t process, uint32_t entity
 static void assert_used(const struct scope_row *row, uint64_t cpu_ms, uint64_t peak_mb,
                         uint64_t delta_mb)
 {
-    assert_int_equal(row->cpu_ns, cpu_ms * MS);
-    assert_int_equal(row->rss_peak_bytes, peak_mb * 1000000);
-    assert_true(row->rss_delta_known);
-    assert_int_equal(row->rss_delta_bytes, delta_mb * 1000000);
-    assert_false(row->cpu_estimated);
-    assert_false(row->usage_estimated);
+    assert_int_equal(row->use.cpu_ns, cpu_ms * MS);
+    assert_int_equal(row->use.rss_peak_bytes, peak_mb * 1000000);
+    assert_true(row->use.rss_delta_known);
+    assert_int_equal(row->use.rss_delta_bytes, delta_mb * 1000000);
+    assert_false(row->use.cpu_estimated);
+    assert_false(row->use.io_estimated);
 }
 
 /* The second example of docs/SCOPES.md, number by number. */
@@ -146,6 +146,37 @@ static void test_two_processes(void **state)
     }
     assert_string_equal(s.moment.label->text, "half");
     summary_done(&summary);
+    scene_done(&s, rec);
+}
+
+static void assert_children(const struct scope_row *row, uint64_t processes, uint64_t cpu_ms,
+                            uint64_t children_cpu_ms, uint64_t read_bytes, uint64_t peak_mb)
+{
+    assert_int_equal(row->use.processes, processes);
+    assert_int_equal(row->use.cpu_ns, cpu_ms * MS);
+    assert_int_equal(row->use.children_cpu_ns, children_cpu_ms * MS);
+    assert_int_equal(row->use.read_bytes, read_bytes);
+    assert_int_equal(row->use.children_rss_peak_bytes, peak_mb * 1000000);
+    assert_false(row->use.cpu_estimated);
+}
+
+/* The third example of docs/SCOPES.md, number by number. */
+static void test_shelling_out(void **state)
+{
+    struct scene scene;
+    struct scopes s;
+    scene_shell(&scene);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    const struct scope_row *build = row_of(&s, "build"), *compile = row_of(&s, "compile");
+    assert_row(&s, "build", 2, 70 * MS, 35 * MS, 10 * MS, 60 * MS, 35 * MS);
+    assert_row(&s, "compile", 1, 35 * MS, 35 * MS, 35 * MS, 35 * MS, 35 * MS);
+    assert_children(compile, 2, 19, 14, 6000, 30);
+    assert_children(build, 3, 45, 29, 8000, 30);
+    assert_int_equal(compile->use.rss_begin_bytes, 8000000);
+    assert_int_equal(compile->use.rss_end_bytes, 11500000);
+    assert_int_equal(build->use.rss_begin_bytes, 8000000);
+    assert_int_equal(build->use.rss_end_bytes, 10500000);
+    assert_int_equal(build->use.rss_peak_bytes, 12000000);
     scene_done(&s, rec);
 }
 
@@ -251,20 +282,20 @@ static void test_usage(void **state)
     struct tacho_recording *rec = scene_open(&scene, &s);
     const struct scope_row *a = row_of(&s, "a"), *clocked = row_of(&s, "clocked");
     const struct scope_row *brief = row_of(&s, "short");
-    assert_int_equal(a->cpu_ns, 150 * MS); /* from 150 to 450 ms */
-    assert_int_equal(a->read_bytes, 3000);
-    assert_true(a->write_bytes == SCOPES_UNKNOWN);
-    assert_int_equal(a->rss_peak_bytes, 9999);
-    assert_true(a->rss_delta_known);
-    assert_int_equal(a->rss_delta_bytes, 4500 - 1500);
-    assert_false(a->cpu_estimated);
-    assert_false(a->usage_estimated);
-    assert_int_equal(clocked->cpu_ns, MS);
-    assert_false(clocked->cpu_estimated);
-    assert_int_equal(clocked->read_bytes, 1000);
-    assert_int_equal(brief->cpu_ns, 2 * MS);
-    assert_true(brief->cpu_estimated);
-    assert_true(brief->rss_peak_bytes == SCOPES_UNKNOWN);
+    assert_int_equal(a->use.cpu_ns, 150 * MS); /* from 150 to 450 ms */
+    assert_int_equal(a->use.read_bytes, 3000);
+    assert_true(a->use.write_bytes == SCOPES_UNKNOWN);
+    assert_int_equal(a->use.rss_peak_bytes, 9999);
+    assert_true(a->use.rss_delta_known);
+    assert_int_equal(a->use.rss_delta_bytes, 4500 - 1500);
+    assert_false(a->use.cpu_estimated);
+    assert_false(a->use.io_estimated);
+    assert_int_equal(clocked->use.cpu_ns, MS);
+    assert_false(clocked->use.cpu_estimated);
+    assert_int_equal(clocked->use.read_bytes, 1000);
+    assert_int_equal(brief->use.cpu_ns, 2 * MS);
+    assert_true(brief->use.cpu_estimated);
+    assert_true(brief->use.rss_peak_bytes == SCOPES_UNKNOWN);
     scene_done(&s, rec);
 }
 
@@ -278,8 +309,8 @@ static void test_usage_unknown(void **state)
     scene_marks(&scene, 1, 0, marks, 2);
     struct tacho_recording *rec = scene_open(&scene, &s);
     const struct scope_row *a = row_of(&s, "a");
-    assert_true(a->cpu_ns == SCOPES_UNKNOWN && a->read_bytes == SCOPES_UNKNOWN);
-    assert_true(a->rss_peak_bytes == SCOPES_UNKNOWN && !a->rss_delta_known);
+    assert_true(a->use.cpu_ns == SCOPES_UNKNOWN && a->use.read_bytes == SCOPES_UNKNOWN);
+    assert_true(a->use.rss_peak_bytes == SCOPES_UNKNOWN && !a->use.rss_delta_known);
     scene_done(&s, rec);
 }
 
@@ -383,15 +414,11 @@ static void test_quantiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example),
-        cmocka_unit_test(test_two_processes),
-        cmocka_unit_test(test_totals_and_losses),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_exec),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_usage_unknown),
-        cmocka_unit_test(test_too_deep),
-        cmocka_unit_test(test_chaos),
+        cmocka_unit_test(test_the_example),  cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_shelling_out), cmocka_unit_test(test_totals_and_losses),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_usage),        cmocka_unit_test(test_usage_unknown),
+        cmocka_unit_test(test_too_deep),     cmocka_unit_test(test_chaos),
         cmocka_unit_test(test_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,4 +227,59 @@ static inline void scene_overlap(struct scene *scene)
     scene_marks(scene, 3, 0, b, 2);
 }
 
+/* A process that another started, some ms after the base; its end with the kernel's account. */
+static inline void scene_start(struct scene *scene, uint64_t at_ms, uint32_t entity,
+                               uint32_t parent)
+{
+    MADE(&scene->m, RECORD_BIRTH, birth, .entity = entity, .time_ns = scene->base_ns + at_ms * MS,
+         .pid = 1000 + entity, .parent_entity = parent, .parent_pid = 1000 + parent,
+         .flags = BIRTH_FORKED, .comm = span_text("child"));
+}
+
+static inline void scene_account(struct scene *scene, uint64_t at_ms, uint32_t entity,
+                                 uint64_t cpu_ms, uint64_t read_bytes, uint64_t peak_mb)
+{
+    MADE(&scene->m, RECORD_ACCOUNT, account, .entity = entity,
+         .known = ACCOUNT_CPU | ACCOUNT_IO | ACCOUNT_PEAK_RSS, .cpu_ns = cpu_ms * MS,
+         .read_bytes = read_bytes, .peak_rss_bytes = peak_mb * 1000000);
+    MADE(&scene->m, RECORD_EXIT, exit, .entity = entity, .time_ns = scene->base_ns + at_ms * MS);
+}
+
+/* The third example of docs/SCOPES.md: P is entity 1, S 2, C 3 and D 4. */
+static inline void scene_shell(struct scene *scene)
+{
+    static const uint64_t p[6][3] = {{0, 0, 8},      {10, 0, 8},     {12, 0, 10},
+                                     {16, 6000, 12}, {26, 10000, 9}, {36, 10000, 9}};
+    const struct mark of_p[] = {BEGIN(10 * MS, 1), BEGIN(20 * MS, 2), END(55 * MS, 0),
+                                END(70 * MS, 0)};
+    const struct mark of_d[] = {BEGIN(80 * MS, 1), END(90 * MS, 0)};
+    struct made *m = &scene->m;
+    scene_begin(scene);
+    made_metrics(m);
+    struct track *track = stage_add(m->processes, 1, ENTITY_PROCESS);
+    uint32_t groups = (1u << kind_info(ENTITY_PROCESS)->group_count) - 1;
+    uint64_t known =
+        UINT64_C(1) << PROCESS_CPU | UINT64_C(1) << PROCESS_RSS | UINT64_C(1) << PROCESS_READ_BYTES;
+    for (uint64_t i = 0; i < 6; i++) {
+        uint64_t value[METRICS_MAX] = {[PROCESS_CPU] = p[i][0] * MS,
+                                       [PROCESS_READ_BYTES] = p[i][1],
+                                       [PROCESS_RSS] = p[i][2] * 1000000};
+        made_tick(m, scene->base_ns + i * 20 * MS);
+        assert_int_equal(stage_put(m->processes, track, groups, false, value, known), 0);
+    }
+    scene_start(scene, 25, 2, 1);
+    scene_start(scene, 30, 3, 2);
+    scene_account(scene, 45, 3, 12, 5000, 30);
+    scene_account(scene, 50, 2, 2, 6000, 3);
+    scene_start(scene, 60, 4, 1);
+    made_thread(m, 2, 4, 1004, scene->base_ns + 60 * MS);
+    scene_account(scene, 95, 4, 15, 0, 7);
+    made_exit(m, 1);
+    made_site(m, 1, "build", "Core");
+    made_site(m, 2, "compile", "");
+    made_flush(m, true);
+    scene_marks(scene, 1, 0, of_p, 4);
+    scene_marks(scene, 2, 0, of_d, 2);
+}
+
 #endif

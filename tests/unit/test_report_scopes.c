@@ -69,6 +69,21 @@ static void test_the_example(void **state)
     buffer_done(&out);
 }
 
+static void test_started_inside(void **state)
+{
+    struct scene scene;
+    scene_shell(&scene);
+    struct buffer out = render(&scene, 110);
+    assert_says(&out, "   CPU  started  their CPU  category  scope\n");
+    assert_says(&out, "45.0 ms        3    29.0 ms  Core      build\n");
+    assert_says(&out, "19.0 ms        2    14.0 ms            compile\n");
+    assert_says(&out, "\"cpu_s\": 0.019,");
+    assert_says(&out, "\"children_cpu_s\": 0.014,");
+    assert_says(&out, "\"processes\": 2,");
+    assert_says(&out, "\"children_rss_peak_bytes\": 30000000");
+    buffer_done(&out);
+}
+
 /* At 300 ms, where scene_samples has the most memory, as a sampled sum or near the kernel's peak. */
 static struct buffer render_peak(uint64_t kernel_peak_bytes)
 {
@@ -291,10 +306,11 @@ static void test_hostile_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example),    cmocka_unit_test(test_where_the_peak_lay),
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_many_processes), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_nobody_marked),  cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_the_example),        cmocka_unit_test(test_started_inside),
+        cmocka_unit_test(test_where_the_peak_lay), cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_processes),          cmocka_unit_test(test_many_processes),
+        cmocka_unit_test(test_unreadable),         cmocka_unit_test(test_nobody_marked),
+        cmocka_unit_test(test_hostile_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
