@@ -12,6 +12,7 @@ struct making {
     struct kin *kin;
     const struct summary *summary;
     struct kin_use *use; /* of the process and those of its descendants that were added so far */
+    struct kin_use *unmarked; /* of those of them that do not mark, and below none that does */
     uint64_t *rss;
     uint32_t *waiting; /* children that are not added yet */
 };
@@ -55,7 +56,7 @@ static void read_process(struct making *m, size_t i)
     const struct tacho_process *p = tacho_process(s->rec, i);
     const struct process_row *parent = summary_row_of(s, p->parent_entity);
     uint64_t rss = process_largest_rss(s, i);
-    m->use[i] = use_of(&s->rows[i]);
+    m->use[i] = m->unmarked[i] = use_of(&s->rows[i]);
     m->rss[i] = rss == SUMMARY_UNKNOWN ? 0 : rss;
     m->kin->place[i] = m->kin->marker[i] = m->kin->parent[i] = KIN_NONE;
     if (parent == NULL || (p->flags & TACHO_PROCESS_FORKED) == 0)
@@ -70,15 +71,18 @@ static void read_process(struct making *m, size_t i)
  */
 static void add_descendants(struct making *m)
 {
-    const uint32_t *parent = m->kin->parent;
+    const uint32_t *parent = m->kin->parent, *marker = m->kin->marker;
     for (size_t i = 0; i < m->kin->processes; i++) {
         size_t at = i;
         while (m->waiting[at] == 0) {
             m->waiting[at] = UINT32_MAX; /* done */
+            if (marker[at] != KIN_NONE)
+                m->unmarked[at] = (struct kin_use){0};
             if (parent[at] == KIN_NONE)
                 break;
             uint32_t up = parent[at];
             add(&m->use[up], &m->use[at]);
+            add(&m->unmarked[up], &m->unmarked[at]);
             m->rss[up] = m->rss[at] > m->rss[up] ? m->rss[at] : m->rss[up];
             m->waiting[up]--;
             at = up;
@@ -138,6 +142,8 @@ static void place_started(const struct making *m, const struct started *list)
         kin->birth_ns[i] = list[i].birth_ns;
         kin->before[i + 1] = kin->before[i];
         add(&kin->before[i + 1], &m->use[list[i].row]);
+        kin->before_unmarked[i + 1] = kin->before_unmarked[i];
+        add(&kin->before_unmarked[i + 1], &m->unmarked[list[i].row]);
         kin->largest_rss[n + i] = m->rss[list[i].row];
     }
     for (size_t i = n; i-- > 1;) {
@@ -153,8 +159,10 @@ static int make_started(struct making *m)
     struct started *list = calloc(n + 1, sizeof *list);
     kin->birth_ns = calloc(n + 1, sizeof *kin->birth_ns);
     kin->before = calloc(n + 1, sizeof *kin->before);
+    kin->before_unmarked = calloc(n + 1, sizeof *kin->before_unmarked);
     kin->largest_rss = calloc(2 * n + 1, sizeof *kin->largest_rss);
-    if (list == NULL || kin->birth_ns == NULL || kin->before == NULL || kin->largest_rss == NULL) {
+    if (list == NULL || kin->birth_ns == NULL || kin->before == NULL ||
+        kin->before_unmarked == NULL || kin->largest_rss == NULL) {
         free(list);
         return -ENOMEM;
     }
@@ -174,7 +182,7 @@ static int make(struct making *m, const uint32_t *entity, size_t markers)
     kin->marker = calloc(n + 1, sizeof *kin->marker);
     kin->children = calloc(markers + 1, sizeof *kin->children);
     if (kin->parent == NULL || kin->place == NULL || kin->marker == NULL || kin->children == NULL ||
-        m->use == NULL || m->rss == NULL || m->waiting == NULL)
+        m->use == NULL || m->unmarked == NULL || m->rss == NULL || m->waiting == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
         read_process(m, i);
@@ -193,10 +201,12 @@ int kin_open(struct kin *kin, const struct summary *s, const uint32_t *entity, s
     *kin = (struct kin){.processes = s->row_count};
     struct making m = {.kin = kin, .summary = s};
     m.use = calloc(s->row_count + 1, sizeof *m.use);
+    m.unmarked = calloc(s->row_count + 1, sizeof *m.unmarked);
     m.rss = calloc(s->row_count + 1, sizeof *m.rss);
     m.waiting = calloc(s->row_count + 1, sizeof *m.waiting);
     int r = make(&m, entity, markers);
     free(m.use);
+    free(m.unmarked);
     free(m.rss);
     free(m.waiting);
     return r;
@@ -209,6 +219,7 @@ void kin_done(struct kin *kin)
     free(kin->marker);
     free(kin->birth_ns);
     free(kin->before);
+    free(kin->before_unmarked);
     free(kin->largest_rss);
     free(kin->children);
     *kin = (struct kin){0};
@@ -234,13 +245,24 @@ uint32_t kin_from(struct kin *kin, uint32_t marker, uint64_t time_ns)
     return c->at = low;
 }
 
-struct kin_use kin_used(const struct kin *kin, uint32_t from, uint32_t to)
+static struct kin_use difference(const struct kin_use *before, uint32_t from, uint32_t to)
 {
-    const struct kin_use *a = &kin->before[from], *b = &kin->before[to];
+    const struct kin_use *a = &before[from], *b = &before[to];
     return (struct kin_use){
         b->processes - a->processes,   b->unknown - a->unknown,         b->cpu_ns - a->cpu_ns,
         b->read_bytes - a->read_bytes, b->write_bytes - a->write_bytes,
     };
+}
+
+struct kin_use kin_used(const struct kin *kin, uint32_t from, uint32_t to)
+{
+    return difference(kin->before, from, to);
+}
+
+void kin_add(struct kin_use *to, const struct kin *kin, uint32_t from, uint32_t before)
+{
+    struct kin_use used = difference(kin->before_unmarked, from, before);
+    add(to, &used);
 }
 
 uint64_t kin_largest_rss(const struct kin *kin, uint32_t from, uint32_t to)

@@ -32,9 +32,10 @@ struct kin {
 
     size_t started; /* by processes that mark: together those of one process, by birth */
     uint64_t *birth_ns;
-    struct kin_use *before;        /* sums of those with a lower place; one more than there are */
-    uint64_t *largest_rss;         /* a tree of maxima, its leaves from `started` on */
-    struct kin_children *children; /* by marker */
+    struct kin_use *before;          /* sums of those with a lower place; one more than there are */
+    struct kin_use *before_unmarked; /* the same without those that mark, and what is below them */
+    uint64_t *largest_rss;           /* a tree of maxima, its leaves from `started` on */
+    struct kin_children *children;   /* by marker */
 };
 
 /* `entity` are those that mark, 0 for an unknown one; their places are the markers. 0 or -ENOMEM. */
@@ -47,6 +48,9 @@ uint32_t kin_from(struct kin *kin, uint32_t marker, uint64_t time_ns);
 
 /* What those from one place to before another used, all together. */
 struct kin_use kin_used(const struct kin *kin, uint32_t from, uint32_t to);
+
+/* Adds the same without processes that mark, and all below those: they speak for themselves. */
+void kin_add(struct kin_use *to, const struct kin *kin, uint32_t from, uint32_t before);
 
 /* The largest RSS of any single one of them and their descendants; 0: not known. */
 uint64_t kin_largest_rss(const struct kin *kin, uint32_t from, uint32_t to);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "analyse/scope_bills.h"
+#include "analyse/scope_parts.h"
 
-#define OTHERS 0
 #define HISTOGRAM_BYTES_MAX (INT64_C(256) << 20) /* of all; beyond, no quantiles */
 #define NO_PROCESS UINT32_MAX
 
@@ -83,6 +83,8 @@ static int make_rows(struct making *m)
         number_categories(m, sorted, n);
         m->category_of = by_place;
         s->rows = n + 1;
+        for (size_t i = 0; i < s->categories; i++)
+            category_use_forget(&s->category[i].use);
         for (size_t i = 0; i < s->rows; i++) {
             s->row[i].min_ns = SCOPES_UNKNOWN;
             scope_use_forget(&s->row[i].use);
@@ -113,7 +115,6 @@ static void bound_process(const struct tacho_recording *rec, struct scope_proces
     p->to_ns = process->end_ns < last ? process->end_ns : last;
     if (p->to_ns < p->from_ns)
         p->to_ns = p->from_ns;
-    p->at_ns = p->from_ns;
 }
 
 /* The main thread is the one whose tid is the pid, or else the first that marked. */
@@ -159,21 +160,23 @@ static int look_at(void *user, struct scope_thread *t)
     return 0;
 }
 
+/* Once their use is known. */
+static int open_divisions(struct making *m)
+{
+    for (size_t i = 0; i < m->s->processes; i++) {
+        struct scope_process *p = &m->s->process[i];
+        p->division = division_new(&m->bills.kin, (uint32_t)i, m->bills.of_process[i], p->from_ns);
+        if (p->division == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 /* Gives the process's time up to now to what its owner has innermost. */
 static int divide(struct scope_process *p, const struct scope_thread *t, uint64_t now)
 {
-    if (now > p->to_ns)
-        now = p->to_ns;
-    if (now <= p->at_ns)
-        return 0;
     uint32_t category = t != NULL && t->depth > 0 ? t->frame[t->depth - 1].category : OTHERS;
-    uint64_t *part = map_get(&p->ns_of, category + 1);
-    if (part != NULL)
-        *part += now - p->at_ns;
-    else if (map_put(&p->ns_of, category + 1, now - p->at_ns) != 0)
-        return -ENOMEM;
-    p->at_ns = now;
-    return 0;
+    return division_give(p->division, category, now < p->to_ns ? now : p->to_ns);
 }
 
 /* A main thread marks. After an exec it is another one, of the same tid. */
@@ -232,6 +235,7 @@ static int end_scope(void *user, struct scope_thread *t, struct scope_frame *fra
     uint64_t duration = scope_duration(frame, end);
     int r = 0;
     row->count = sum(row->count, 1);
+    m->s->category[frame->category].count++;
     row->self_ns = sum(row->self_ns, scope_self(frame, end));
     if (frame->outermost) {
         row->total_ns = sum(row->total_ns, duration);
@@ -304,35 +308,6 @@ static void finish_rows(struct making *m)
     qsort(s->row, s->rows, sizeof *s->row, compare_rows);
 }
 
-/* "Others" is last. */
-static int compare_parts(const void *a, const void *b)
-{
-    const struct scope_part *left = a, *right = b;
-    if ((left->category == OTHERS) != (right->category == OTHERS))
-        return left->category == OTHERS ? 1 : -1;
-    if (left->ns != right->ns)
-        return left->ns > right->ns ? -1 : 1;
-    return (left->category > right->category) - (left->category < right->category);
-}
-
-static int list_parts(struct scope_process *p)
-{
-    p->part = calloc(p->ns_of.count + 1, sizeof *p->part);
-    if (p->part == NULL)
-        return -ENOMEM;
-    p->part[p->parts++].category = OTHERS;
-    for (size_t i = 0; i < p->ns_of.cap; i++) {
-        const struct map_slot *slot = &p->ns_of.slots[i];
-        if (slot->key == OTHERS + 1)
-            p->part[0].ns = slot->value;
-        else if (slot->key != 0)
-            p->part[p->parts++] = (struct scope_part){(uint32_t)(slot->key - 1), slot->value};
-    }
-    map_done(&p->ns_of);
-    qsort(p->part, p->parts, sizeof *p->part, compare_parts);
-    return 0;
-}
-
 static int compare_processes(const void *a, const void *b)
 {
     const struct scope_process *left = a, *right = b;
@@ -349,13 +324,14 @@ static int finish_processes(struct scopes *s)
         struct scope_process *p = &s->process[i];
         int r = divide(p, NULL, p->to_ns);
         if (r == 0)
-            r = list_parts(p);
+            r = division_finish(p->division, &p->part, &p->parts);
         if (r != 0)
             return r;
         s->wall_ns = sum(s->wall_ns, p->to_ns - p->from_ns);
         for (size_t j = 0; j < p->parts; j++) {
-            uint64_t *total = &s->category[p->part[j].category].total_ns;
-            *total = sum(*total, p->part[j].ns);
+            struct scope_category *category = &s->category[p->part[j].category];
+            category->total_ns = sum(category->total_ns, p->part[j].ns);
+            category_use_add(&category->use, &p->part[j].use);
         }
     }
     qsort(s->process, s->processes, sizeof *s->process, compare_processes);
@@ -392,6 +368,8 @@ static int run(struct making *m)
     if (r == 0)
         r = bills_open(&m->bills, m->summary, s);
     if (r == 0)
+        r = open_divisions(m);
+    if (r == 0)
         r = scope_stacks_run(s->rec, &listener, &s->losses);
     if (r == 0)
         bills_finish(&m->bills, s->row);
@@ -414,6 +392,10 @@ int scopes_make(const struct summary *summary, uint32_t entity, uint64_t time_ns
     struct making m = {.summary = summary, .s = &s, .histogram_left = HISTOGRAM_BYTES_MAX};
     moment_ask(&s.moment, rec, entity, time_ns);
     int r = scopes_any(rec) ? run(&m) : 0;
+    for (size_t i = 0; i < s.processes; i++) {
+        division_free(s.process[i].division);
+        s.process[i].division = NULL;
+    }
     bills_done(&m.bills);
     free(m.category_of);
     map_done(&m.process_of);
@@ -429,7 +411,6 @@ void scopes_done(struct scopes *s)
     for (size_t i = 0; i < s->rows; i++)
         histogram_done(&s->row[i].histogram);
     for (size_t i = 0; i < s->processes; i++) {
-        map_done(&s->process[i].ns_of);
         free(s->process[i].part);
     }
     free(s->row);

@@ -41,15 +41,31 @@ struct scope_row {
     struct histogram histogram;
 };
 
+/*
+ * What was used in a category's time, with the processes started then that do not mark themselves.
+ * UNKNOWN, or 0.
+ */
+struct category_use {
+    uint64_t cpu_ns, children_cpu_ns, read_bytes, write_bytes, rss_peak_bytes;
+    uint64_t processes;
+};
+
+/* Nothing is known; and sums, where some may be unknown. */
+void category_use_forget(struct category_use *use);
+void category_use_add(struct category_use *to, const struct category_use *use);
+
 /* The first has no name of its own: "Others", what no category claims. */
 struct scope_category {
     const char *name;
     uint64_t total_ns;
+    uint64_t count; /* scopes, those that inherit it too; of "Others" those in none */
+    struct category_use use;
 };
 
 struct scope_part {
     uint32_t category; /* place; 0: "Others" */
     uint64_t ns;
+    struct category_use use;
 };
 
 /* A process that marks: its wall time, divided among the categories. */
@@ -61,9 +77,8 @@ struct scope_process {
     size_t parts;
 
     /* While the pass goes on. */
-    struct map ns_of; /* category + 1 -> ns */
+    struct division *division;
     uint32_t main_tid;
-    uint64_t at_ns; /* divided so far */
     struct scope_thread *owner;
 };
 

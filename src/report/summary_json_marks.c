@@ -44,25 +44,49 @@ static void put_scope(struct json *j, const struct scope_row *row)
     json_end(j, '}');
 }
 
-/* `name` is NULL for smaller ones together. */
-static void put_category(struct json *j, const char *name, uint64_t ns, uint64_t wall_ns)
+/* `name` is NULL for smaller ones together. What a category of one process used is its CPU alone. */
+static void begin_category(struct json *j, const char *name, uint64_t ns, uint64_t wall_ns)
 {
     json_begin(j, NULL, '{');
     j->flat = true;
     json_text(j, "name", name);
     json_seconds(j, "total_s", ns);
     json_real(j, "share", wall_ns > 0 ? (double)ns / (double)wall_ns : NAN);
+}
+
+static void end_category(struct json *j)
+{
     json_end(j, '}');
     j->flat = false;
+}
+
+static void put_part(struct json *j, const char *name, uint64_t ns, uint64_t wall_ns,
+                     const struct category_use *use)
+{
+    begin_category(j, name, ns, wall_ns);
+    json_seconds(j, "cpu_s", use->cpu_ns);
+    end_category(j);
+}
+
+static void put_category(struct json *j, const struct scope_category *category, uint64_t wall_ns)
+{
+    const struct category_use *use = &category->use;
+    begin_category(j, category->name, category->total_ns, wall_ns);
+    json_number(j, "count", category->count);
+    json_seconds(j, "cpu_s", use->cpu_ns);
+    json_seconds(j, "children_cpu_s", use->children_cpu_ns);
+    json_number(j, "processes", use->processes);
+    json_number(j, "read_bytes", use->read_bytes);
+    json_number(j, "write_bytes", use->write_bytes);
+    json_number(j, "rss_peak_bytes", use->rss_peak_bytes);
+    end_category(j);
 }
 
 static void put_categories(struct json *j, const struct scopes *s)
 {
     json_begin(j, "categories", '[');
-    for (size_t i = 0; s->processes > 0 && i < s->categories; i++) {
-        const struct scope_category *category = &s->category[s->by_time[i]];
-        put_category(j, category->name, category->total_ns, s->wall_ns);
-    }
+    for (size_t i = 0; s->processes > 0 && i < s->categories; i++)
+        put_category(j, &s->category[s->by_time[i]], s->wall_ns);
     json_end(j, ']');
 }
 
@@ -71,16 +95,21 @@ static void put_parts(struct json *j, const struct scopes *s, const struct scope
 {
     uint64_t wall = p->to_ns - p->from_ns, smaller = 0;
     size_t others = p->parts - 1;
+    struct category_use use;
+    category_use_forget(&use);
     json_begin(j, "categories", '[');
     for (size_t i = 0; i < others; i++) {
-        if (i < PARTS_MAX)
-            put_category(j, s->category[p->part[i].category].name, p->part[i].ns, wall);
-        else
-            smaller += p->part[i].ns;
+        const struct scope_part *part = &p->part[i];
+        if (i < PARTS_MAX) {
+            put_part(j, s->category[part->category].name, part->ns, wall, &part->use);
+            continue;
+        }
+        smaller += part->ns;
+        category_use_add(&use, &part->use);
     }
     if (others > PARTS_MAX)
-        put_category(j, NULL, smaller, wall);
-    put_category(j, s->category[0].name, p->part[others].ns, wall);
+        put_part(j, NULL, smaller, wall, &use);
+    put_part(j, s->category[0].name, p->part[others].ns, wall, &p->part[others].use);
     json_end(j, ']');
 }
 

@@ -144,8 +144,8 @@ static void put_scopes(const struct page *page, const struct scopes *s)
 /* ---- categories ---- */
 
 static const struct columns category_columns = {
-    .count = 3,
-    .column = {{"time", false, 0}, {"share", false, 1}, {"category", true, 0}},
+    .count = 4,
+    .column = {{"time", false, 0}, {"share", false, 1}, {"CPU", false, 2}, {"category", true, 0}},
 };
 
 static void put_category(struct columns *table, const struct scopes *s,
@@ -156,7 +156,8 @@ static void put_category(struct columns *table, const struct scopes *s,
     struct buffer *cell = columns_add(table, INK_PLAIN);
     put_time(&cell[0], category->total_ns);
     put_percent(&cell[1], (double)category->total_ns / (double)s->wall_ns);
-    buffer_put_text(&cell[2], category->name);
+    put_known(&cell[2], category->use.cpu_ns);
+    buffer_put_text(&cell[3], category->name);
 }
 
 /* The last is "Others", shown however many there are. */

@@ -44,13 +44,27 @@ static const struct scope_row *row_of(const struct scopes *s, const char *name)
     return NULL;
 }
 
-static uint64_t category_ns(const struct scopes *s, const char *name)
+static const struct scope_category *category_of(const struct scopes *s, const char *name)
 {
     for (size_t i = 0; i < s->categories; i++)
         if (strcmp(s->category[i].name, name) == 0)
-            return s->category[i].total_ns;
+            return &s->category[i];
     fail_msg("no category %s", name);
-    return 0;
+    return NULL;
+}
+
+static uint64_t category_ns(const struct scopes *s, const char *name)
+{
+    return category_of(s, name)->total_ns;
+}
+
+static void assert_category(const struct scopes *s, const char *name, uint64_t count,
+                            uint64_t cpu_ms, uint64_t peak_mb)
+{
+    const struct scope_category *category = category_of(s, name);
+    assert_int_equal(category->count, count);
+    assert_int_equal(category->use.cpu_ns, cpu_ms * MS);
+    assert_int_equal(category->use.rss_peak_bytes, peak_mb * 1000000);
 }
 
 static void assert_row(const struct scopes *s, const char *name, uint64_t count, uint64_t total,
@@ -134,6 +148,9 @@ static void test_two_processes(void **state)
     assert_int_equal(category_ns(&s, "Core"), 70 * MS);
     assert_int_equal(category_ns(&s, "Net"), 10 * MS);
     assert_int_equal(category_ns(&s, "Others"), 80 * MS);
+    assert_category(&s, "Core", 4, 60, 30);
+    assert_category(&s, "Net", 1, 12, 40);
+    assert_category(&s, "Others", 0, 48, 34);
     assert_parts(&s, 0, 1, 100, "Core Net Others", (const uint64_t[]){50, 10, 40});
     assert_parts(&s, 1, 2, 60, "Core Others", (const uint64_t[]){20, 40});
     assert_int_equal(summary.memory.peak_rss_bytes, 70000000);
@@ -171,12 +188,19 @@ static void test_shelling_out(void **state)
     assert_row(&s, "build", 2, 70 * MS, 35 * MS, 10 * MS, 60 * MS, 35 * MS);
     assert_row(&s, "compile", 1, 35 * MS, 35 * MS, 35 * MS, 35 * MS, 35 * MS);
     assert_children(compile, 2, 19, 14, 6000, 30);
-    assert_children(build, 3, 45, 29, 8000, 30);
+    assert_children(build, 3, 44, 28, 8000, 30);
     assert_int_equal(compile->use.rss_begin_bytes, 8000000);
     assert_int_equal(compile->use.rss_end_bytes, 11500000);
     assert_int_equal(build->use.rss_begin_bytes, 8000000);
     assert_int_equal(build->use.rss_end_bytes, 10500000);
     assert_int_equal(build->use.rss_peak_bytes, 12000000);
+    assert_category(&s, "Core", 3, 34, 12);
+    assert_category(&s, "Others", 0, 30, 9);
+    assert_int_equal(category_of(&s, "Core")->use.processes, 2);
+    assert_int_equal(category_of(&s, "Core")->use.children_cpu_ns, 14 * MS);
+    assert_int_equal(category_of(&s, "Core")->use.read_bytes, 2000 + 6000);
+    assert_int_equal(category_of(&s, "Others")->use.processes, 0);
+    assert_int_equal(category_of(&s, "Others")->use.read_bytes, 2000);
     scene_done(&s, rec);
 }
 

@@ -95,6 +95,20 @@ static void assert_billed(const struct truth *truth, const struct scopes *s)
     }
 }
 
+/* Each process is in one category at a time: together they have all, but for rounding. */
+static void assert_divided(const struct truth *truth, const struct scopes *s)
+{
+    uint64_t cpu_ns = 0, divided_ns = 0, unmarked = PROCESSES - s->processes, processes = 0;
+    for (uint32_t e = 2; e <= PROCESSES; e++)
+        cpu_ns += truth->cpu_ns[e];
+    for (size_t i = 0; i < s->categories; i++) {
+        divided_ns += s->category[i].use.cpu_ns == SCOPES_UNKNOWN ? 0 : s->category[i].use.cpu_ns;
+        processes += s->category[i].use.processes;
+    }
+    assert_true(divided_ns + 4 * PROCESSES >= cpu_ns && divided_ns <= cpu_ns + 4 * PROCESSES);
+    assert_int_equal(processes, unmarked);
+}
+
 static void make_scopes(struct scene *scene, struct scopes *ret, struct tacho_recording **ret_rec)
 {
     struct summary summary;
@@ -114,18 +128,23 @@ static void test_like_the_reference(void **state)
         assert_non_null(truth);
         truth->random = seed;
         scene_begin(&scene);
+        made_metrics(&scene.m);
+        made_journal(&scene.m); /* it begins now, not with the first mark */
         make_processes(truth, &scene);
         for (uint32_t i = 1; i <= SITES; i++)
-            made_site(&scene.m, i, (const char[]){(char)('0' + i), 0}, "");
+            made_site(&scene.m, i, (const char[]){(char)('0' + i), 0}, i % 2 == 0 ? "even" : "");
         for (uint32_t t = 1; t <= THREADS; t++) {
             uint32_t process = (t + 1) / 2;
+            if (below(&truth->random, 3) == 0)
+                continue;
             if (t > 1)
                 made_thread(&scene.m, t, process, 1000 + process, scene.base_ns);
-            if (below(&truth->random, 3) != 0)
-                make_marks(truth, &scene, process, t);
+            make_marks(truth, &scene, process, t);
         }
+        scene.m.now_ns = scene.base_ns + END_MS * MS;
         make_scopes(&scene, &s, &rec);
         assert_billed(truth, &s);
+        assert_divided(truth, &s);
         scopes_done(&s);
         tacho_recording_close(rec);
         free(truth);

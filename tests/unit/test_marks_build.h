@@ -273,7 +273,7 @@ static inline void scene_shell(struct scene *scene)
     scene_account(scene, 50, 2, 2, 6000, 3);
     scene_start(scene, 60, 4, 1);
     made_thread(m, 2, 4, 1004, scene->base_ns + 60 * MS);
-    scene_account(scene, 95, 4, 15, 0, 7);
+    scene_account(scene, 95, 4, 14, 0, 7);
     made_exit(m, 1);
     made_site(m, 1, "build", "Core");
     made_site(m, 2, "compile", "");

@@ -54,8 +54,8 @@ static void test_the_example(void **state)
     assert_says(&out, "\nScopes\n");
     assert_says(&out, "  60 ns  24 ns      2  32 ns  60 ns    -  Core      solve\n");
     assert_says(&out, "\nCategories\n");
-    assert_says(&out, "45 %  Core\n");
-    assert_says(&out, "40 %  Others\n");
+    assert_says(&out, "45 %    -  Core\n");
+    assert_says(&out, "40 %    -  Others\n");
     assert_says(&out, "2 begins and ends did not match");
     assert_says(&out, "\nLabels\n");
     assert_says(&out, "1001  half way\n");
@@ -75,8 +75,11 @@ static void test_started_inside(void **state)
     scene_shell(&scene);
     struct buffer out = render(&scene, 110);
     assert_says(&out, "   CPU  started  their CPU  category  scope\n");
-    assert_says(&out, "45.0 ms        3    29.0 ms  Core      build\n");
+    assert_says(&out, "44.0 ms        3    28.0 ms  Core      build\n");
     assert_says(&out, "19.0 ms        2    14.0 ms            compile\n");
+    assert_says(&out, " 52 %  34.0 ms  Core\n");
+    assert_says(&out,
+                "\"count\": 3, \"cpu_s\": 0.034, \"children_cpu_s\": 0.014, \"processes\": 2,");
     assert_says(&out, "\"cpu_s\": 0.019,");
     assert_says(&out, "\"children_cpu_s\": 0.014,");
     assert_says(&out, "\"processes\": 2,");
@@ -172,9 +175,9 @@ static void test_processes(void **state)
     assert_says(&out, "\"marking_processes\": 2,");
     assert_says(&out, "\"wall_s\": 0.00000005,\n      \"categories\": [\n"
                       "        {\"name\": \"\\u001b[31mCommunication with all others\", "
-                      "\"total_s\": 0.00000001, \"share\": 0.200000},");
-    assert_says(&out,
-                "{\"name\": \"Others\", \"total_s\": 0.000000029, \"share\": 0.580000}\n      ]");
+                      "\"total_s\": 0.00000001, \"share\": 0.200000, \"cpu_s\": null},");
+    assert_says(&out, "{\"name\": \"Others\", \"total_s\": 0.000000029, \"share\": 0.580000, "
+                      "\"cpu_s\": null}\n      ]");
     buffer_done(&out);
 }
 
