@@ -217,9 +217,11 @@ static size_t points_before(struct usage_line *line, uint64_t time_ns)
     return low;
 }
 
-struct usage_look usage_look(struct usage_line *line, uint64_t time_ns)
+/* Finds where on the line the moment is. */
+static struct usage_look look_anew(struct usage_line *line, uint64_t time_ns)
 {
     struct usage_look look = {.known = line->points > 0};
+    line->between = false;
     if (!look.known)
         return look;
     look.point = (uint32_t)points_before(line, time_ns);
@@ -227,12 +229,26 @@ struct usage_look usage_look(struct usage_line *line, uint64_t time_ns)
     look.value = (double)before->value;
     look.inside = look.point > 0 && look.point < line->points;
     if (look.inside) {
-        double part =
-            (double)(time_ns - before->time_ns) / (double)(before[1].time_ns - before->time_ns);
-        look.value += part * ((double)before[1].value - (double)before->value);
+        line->between = true;
+        line->slope = ((double)before[1].value - (double)before->value) /
+                      (double)(before[1].time_ns - before->time_ns);
+        look.value += (double)(time_ns - before->time_ns) * line->slope;
     }
     look.inside = look.inside || (look.point > 0 && before->time_ns == time_ns);
     return look;
+}
+
+/* Most scopes are shorter than a tick: most looks are between the same two points. */
+struct usage_look usage_look(struct usage_line *line, uint64_t time_ns)
+{
+    if (!line->between)
+        return look_anew(line, time_ns);
+    const struct usage_point *before = &line->point[line->at];
+    if (time_ns < before->time_ns || time_ns >= before[1].time_ns)
+        return look_anew(line, time_ns);
+    double after = (double)(time_ns - before->time_ns);
+    return (struct usage_look){(double)before->value + after * line->slope, (uint32_t)line->at + 1,
+                               true, true};
 }
 
 uint64_t usage_most(const struct usage_line *line, const struct usage_look *from,

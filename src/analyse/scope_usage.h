@@ -29,7 +29,9 @@ struct usage_point {
 struct usage_line {
     struct usage_point *point; /* in order of time */
     size_t points, cap;
-    size_t at; /* where the last look was: the point not after it */
+    size_t at;    /* where the last look was: the point not after it */
+    bool between; /* it was before another point, */
+    double slope; /* and the line rises so towards that */
 };
 
 struct usage_process {
