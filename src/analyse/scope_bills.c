@@ -81,12 +81,18 @@ static int bill_of(struct bills *b, uint32_t process, uint32_t site, uint32_t *r
     return map_put(&b->of_site[process], site + 1, b->count++);
 }
 
-/* RSS at a moment is known between the first and the last sample, or at one. */
+/* No figure is as large as to need more than a double has. */
+static uint64_t rounded(double v)
+{
+    return v > 0 ? (v < 1e19 ? (uint64_t)(v + 0.5) : SCOPES_UNKNOWN - 1) : 0;
+}
+
+/* Before the first sample and after the last RSS is taken to be as it was there. */
 static void note_begin(struct scope_use *use, const struct usage_look *rss, uint64_t time_ns)
 {
     if (rss->known && use->rss_begin_ns > time_ns) {
         use->rss_begin_ns = time_ns;
-        use->rss_begin_bytes = (uint64_t)(rss->value + 0.5);
+        use->rss_begin_bytes = rounded(rss->value);
     }
 }
 
@@ -94,7 +100,7 @@ static void note_end(struct scope_use *use, const struct usage_look *rss, uint64
 {
     if (rss->known && (use->rss_end_ns == SCOPES_UNKNOWN || use->rss_end_ns < time_ns)) {
         use->rss_end_ns = time_ns;
-        use->rss_end_bytes = (uint64_t)(rss->value + 0.5);
+        use->rss_end_bytes = rounded(rss->value);
     }
 }
 
@@ -140,8 +146,7 @@ static void add_growth(uint64_t *figure, bool *estimated, const struct usage_loo
 {
     if (!from->known || !to->known)
         return;
-    double grown = to->value - from->value;
-    add(figure, grown > 0 ? (uint64_t)(grown + 0.5) : 0);
+    add(figure, rounded(to->value - from->value));
     *estimated |= !from->inside || !to->inside || from->point == to->point;
 }
 
