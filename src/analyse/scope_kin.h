@@ -1,6 +1,6 @@
 /*
  * The processes that a marking process started, in order of their births, each with all its
- * descendants: what scopes are billed for them. Not for other folders.
+ * descendants: what scopes are billed for them.
  *
  * About 0.2 us and 150 bytes a process of the recording, once.
  */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyse/scope_kin.h"
 #include "analyse/scope_stacks.h"
 #include "export/export_table.h"
 
@@ -17,6 +18,8 @@ enum {
     FIELD_DURATION,
     FIELD_SELF,
     FIELD_CPU,
+    FIELD_PROCESSES,
+    FIELD_CHILDREN_CPU,
     FIELD_PID,
     FIELD_ENTITY,
     FIELD_TID,
@@ -33,6 +36,7 @@ enum {
 struct marked {
     uint64_t time_ns, end_ns;
     uint64_t duration_ns, self_ns, cpu_ns; /* cpu_ns: TACHO_TIME_UNKNOWN */
+    struct kin_use started;                /* inside; of no process: not looked for */
     uint32_t entity;
     const struct tacho_marking_thread *thread; /* NULL: none */
     const struct tacho_site *site;             /* NULL: lost */
@@ -44,6 +48,9 @@ struct marked {
 
 struct marked_rows {
     struct export *export;
+    bool wants_started;
+    struct summary summary; /* those two only then */
+    struct kin kin;
     struct cell cells[FIELDS_MAX];
 };
 
@@ -57,6 +64,14 @@ static struct cell seconds_cell(uint64_t ns)
     return ns == TACHO_TIME_UNKNOWN ? cell_missing() : cell_number(CELL_SECONDS, ns);
 }
 
+static struct cell children_cpu_cell(const struct kin_use *started)
+{
+    bool none_known = started->processes > 0 && started->unknown == started->processes;
+    if (started->processes == SCOPES_UNKNOWN || (none_known && started->cpu_ns == 0))
+        return cell_missing();
+    return seconds_cell(started->cpu_ns);
+}
+
 static struct cell cell_of(const struct export *export, unsigned code, const struct marked *row)
 {
     const struct tacho_process *p;
@@ -67,6 +82,11 @@ static struct cell cell_of(const struct export *export, unsigned code, const str
     case FIELD_DURATION: return seconds_cell(row->duration_ns);
     case FIELD_SELF: return seconds_cell(row->self_ns);
     case FIELD_CPU: return seconds_cell(row->cpu_ns);
+    case FIELD_PROCESSES:
+        return row->started.processes == SCOPES_UNKNOWN
+                   ? cell_missing()
+                   : cell_number(CELL_NUMBER, row->started.processes);
+    case FIELD_CHILDREN_CPU: return children_cpu_cell(&row->started);
     case FIELD_PID:
         p = tacho_process_of(export->rec, row->entity);
         return p == NULL ? cell_missing() : cell_number(CELL_NUMBER, (uint64_t)p->pid);
@@ -103,7 +123,7 @@ static void add_fields(struct field_list *ret, const struct field *fields, size_
 /* Between head and end of the table. 0 or negative errno. */
 static int run_table(struct export *export, int (*put_all)(struct marked_rows *rows))
 {
-    struct marked_rows *rows = malloc(sizeof *rows);
+    struct marked_rows *rows = calloc(1, sizeof *rows);
     if (rows == NULL)
         return -ENOMEM;
     rows->export = export;
@@ -124,6 +144,9 @@ static const struct field scope_fields[] = {
     {"duration", "s", "between the two", FIELD_DURATION, 0, true},
     {"self", "s", "the same without scopes right inside it", FIELD_SELF, 0, false},
     {"cpu", "s", "of its thread, where the marks carry its clock", FIELD_CPU, 0, false},
+    {"processes", "", "started inside by its process, with their descendants", FIELD_PROCESSES, 0,
+     false},
+    {"children_cpu", "s", "of those, from birth to end", FIELD_CHILDREN_CPU, 0, false},
     {"pid", "", "process id", FIELD_PID, 0, true},
     {"entity", "id", "its process's number in this recording", FIELD_ENTITY, 0, false},
     {"tid", "", "thread id", FIELD_TID, 0, true},
@@ -141,6 +164,18 @@ static void scopes_fields(const struct tacho_recording *rec, struct field_list *
     add_fields(ret, scope_fields, sizeof scope_fields / sizeof scope_fields[0]);
 }
 
+static struct kin_use started_inside(struct marked_rows *rows, uint32_t entity, uint64_t begin_ns,
+                                     uint64_t end_ns)
+{
+    const uint64_t *marker =
+        rows->wants_started ? map_get(&rows->summary.usage.of_entity, entity) : NULL;
+    if (marker == NULL)
+        return (struct kin_use){.processes = SCOPES_UNKNOWN};
+    uint32_t from = kin_from(&rows->kin, (uint32_t)*marker, begin_ns);
+    uint32_t to = kin_from(&rows->kin, (uint32_t)*marker, end_ns);
+    return kin_used(&rows->kin, from, to);
+}
+
 static int put_scope(void *user, struct scope_thread *t, struct scope_frame *frame,
                      const struct scope_end *end)
 {
@@ -154,6 +189,8 @@ static int put_scope(void *user, struct scope_thread *t, struct scope_frame *fra
                              .duration_ns = duration,
                              .self_ns = scope_self(frame, end),
                              .cpu_ns = clocks ? end->cpu_ns - frame->cpu_ns : TACHO_TIME_UNKNOWN,
+                             .started = started_inside(rows, t->thread->entity, frame->begin_ns,
+                                                       frame->begin_ns + duration),
                              .entity = t->thread->entity,
                              .thread = t->thread,
                              .site = tacho_site(rows->export->rec, frame->site),
@@ -162,11 +199,37 @@ static int put_scope(void *user, struct scope_thread *t, struct scope_frame *fra
                          });
 }
 
+/* They need a pass over the samples, which nobody pays who does not ask. 0 or negative errno. */
+static int find_started(struct marked_rows *rows)
+{
+    for (size_t f = 0; f < rows->export->choice.n; f++) {
+        unsigned code = rows->export->choice.fields[f].code;
+        rows->wants_started |= code == FIELD_PROCESSES || code == FIELD_CHILDREN_CPU;
+    }
+    if (!rows->wants_started)
+        return 0;
+    int r = summary_make(rows->export->rec, &rows->summary);
+    const struct usage *usage = &rows->summary.usage;
+    uint32_t *entity = r == 0 ? calloc(usage->processes + 1, sizeof *entity) : NULL;
+    if (entity == NULL)
+        return r != 0 ? r : -ENOMEM;
+    for (size_t i = 0; i < usage->processes; i++)
+        entity[i] = usage->process[i].entity;
+    r = kin_open(&rows->kin, &rows->summary, entity, usage->processes);
+    free(entity);
+    return r;
+}
+
 static int put_scopes(struct marked_rows *rows)
 {
     struct scope_losses losses;
     const struct scope_listener listener = {.user = rows, .end = put_scope};
-    return scope_stacks_run(rows->export->rec, &listener, &losses);
+    int r = find_started(rows);
+    if (r == 0)
+        r = scope_stacks_run(rows->export->rec, &listener, &losses);
+    kin_done(&rows->kin);
+    summary_done(&rows->summary);
+    return r;
 }
 
 static int scopes_run(struct export *export)

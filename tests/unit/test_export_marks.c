@@ -104,10 +104,25 @@ static int clean_up(void **state)
     return 0;
 }
 
+/* The third example of docs/SCOPES.md; scopes as they end. */
+static void test_started_inside(void **state)
+{
+    struct scene scene;
+    scene_shell(&scene);
+    struct tacho_recording *rec = scene_end(&scene);
+    assert_table(rec, "scopes", "csv", "name,pid,processes,children_cpu",
+                 "name,pid,processes,children_cpu\r\n"
+                 "compile,1001,2,0.014000\r\n"
+                 "build,1001,3,0.028000\r\n"
+                 "build,1004,0,0.000000\r\n");
+    tacho_recording_close(rec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_started_inside),
         cmocka_unit_test(test_counters_and_labels),
         cmocka_unit_test(test_reals),
     };
