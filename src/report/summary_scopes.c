@@ -75,17 +75,17 @@ static const struct columns scope_columns = {
                {"scope", true, 0}},
 };
 
-/* Where scopes started processes. */
+/* Where scopes started processes: what that cost says more than means. */
 static const struct columns started_columns = {
     .count = 10,
     .column = {{"total", false, 0},
                {"self", false, 3},
                {"count", false, 2},
-               {"mean", false, 4},
-               {"max", false, 6},
+               {"mean", false, 7},
+               {"max", false, 8},
                {"CPU", false, 1},
-               {"started", false, 8},
-               {"their CPU", false, 7},
+               {"started", false, 6},
+               {"their CPU", false, 4},
                {"category", true, 5},
                {"scope", true, 0}},
 };
