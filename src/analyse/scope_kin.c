@@ -94,13 +94,13 @@ static void add_descendants(struct making *m)
 
 /*
  * Who is told of a birth knows when it was. Who finds a process knows in which step of the kernel's
- * it started: the middle is wrong by half a step at most.
+ * it started: the step's end is taken. A block that waits for what it starts is still open then, and
+ * may have begun within that step, just before.
  */
 static uint64_t birth_of(const struct tacho_process *p)
 {
-    if (p->seen_ns < START_STEP_NS || p->start_ns > p->seen_ns - START_STEP_NS)
-        return p->seen_ns;
-    return p->start_ns + START_STEP_NS / 2;
+    bool told = p->start_ns >= p->seen_ns || p->seen_ns - p->start_ns <= START_STEP_NS;
+    return told ? p->seen_ns : p->start_ns + START_STEP_NS;
 }
 
 static int compare_started(const void *a, const void *b)

@@ -18,7 +18,7 @@ def scopes_of(path):
 def test_a_block_that_shells_out(tmp_path, mechanism):
     need(mechanism)
     path = tmp_path / "run.tacho"
-    result = record(path, SHELLING, "run", f"{BURNER} burn 1", options=["--follow", mechanism])
+    result = record(path, SHELLING, "run", f"{BURNER} burn 1; true", options=["--follow", mechanism])
     assert result.returncode == 0
     burnt, scopes = float(result.stdout), scopes_of(path)
     for name in "shell out", "all":
