@@ -16,6 +16,7 @@ ESCAPEES = os.environ.get("ESCAPEES", str(Path(BURNER).parent / "escapees"))
 LOCKED = os.environ.get("LOCKED", str(Path(BURNER).parent / "locked"))
 MARKER = os.environ.get("MARKER", str(Path(BURNER).parent / "marker"))
 PLUGIN = os.environ.get("PLUGIN", str(Path(BURNER).parent / "libplugin.so"))
+COUNTING = os.environ.get("COUNTING", str(Path(BURNER).parent / "libcounting.so"))
 SANITIZED = os.environ.get("SANITIZE", "none") != "none"
 
 

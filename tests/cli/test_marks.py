@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import (MARKER, NOBODY, PLUGIN, SANITIZED, TACHO, export, record, report, run,
+from support import (COUNTING, MARKER, NOBODY, PLUGIN, SANITIZED, TACHO, export, record, report, run,
                      wait_until)
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +134,33 @@ def test_marks_by_each_mechanism(tmp_path):
             continue
         found = scopes(report(path))
         assert (found["a"]["count"], found["child"]["count"]) == (5, 30)
+
+
+# ---- what marks do not do ----
+
+def system_calls(tmp_path, times):
+    log = tmp_path / "strace.txt"
+    marked(tmp_path, "strace", "-f", "-c", "-U", "calls", "-o", log, MARKER, "loop", "step", times)
+    (tmp_path / "run.tacho").unlink()
+    return int(log.read_text().split()[-2])
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer calls the system itself")
+def test_no_system_call_per_mark(tmp_path):
+    few, many = system_calls(tmp_path, 100), system_calls(tmp_path, 30000)
+    assert few < many + 1 and many - few <= 5 * 8  # as the ring grows to its full size, five times
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer has its own malloc")
+def test_no_allocation_per_mark(tmp_path):
+    counts = []
+    for times in (100, 30000):
+        path = tmp_path / f"{times}.tacho"
+        result = record(path, "env", f"LD_PRELOAD={COUNTING}", MARKER, "loop", "step", str(times))
+        assert scopes(report(path))["step"]["count"] == times
+        counts.append(int(result.stderr.split()[-1]))
+    assert counts[0] == counts[1]
 
 
 # ---- the recorder's end ----
