@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "config.h"
 #include "follow/follow_try.h"
+#include "record/marks_place.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/quantity.h"
@@ -173,6 +174,23 @@ static void look_at_clock(struct examination *e)
          tsc ? ": moments cost some nanoseconds" : ": moments cost a system call's time or more");
 }
 
+/* What marks of programs need. Those that are in a directory on a disk are written back now and then. */
+static void look_at_marks(struct examination *e)
+{
+    struct marks_place place;
+    int r = marks_place_make(&place);
+    if (r != 0) {
+        find(&e->read, "marks", false,
+             "what programs mark: no directory can be made in /dev/shm or /tmp: %s", strerror(-r));
+        return;
+    }
+    bool in_memory = strncmp(place.path, "/dev/shm/", strlen("/dev/shm/")) == 0;
+    find(&e->read, "marks", true, "what programs mark, stamped by %s%s",
+         place.ticks ? "the processor's tick counter" : "the system's clock",
+         in_memory ? "" : "; /dev/shm cannot be used, /tmp is");
+    marks_place_remove(&place);
+}
+
 /* ---- limits ---- */
 
 #define DESCRIPTORS_EACH 6 /* kept open of a process */
@@ -213,6 +231,7 @@ static int examine(struct examination *e)
     look_at_own(e);
     look_at_delays(e);
     look_at_clock(e);
+    look_at_marks(e);
     look_at_limits(e);
     return 0;
 }
