@@ -40,6 +40,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -98,12 +99,14 @@ struct tacho_options {
     /*
      * Not 0: a line every so many seconds (at least 0.01) with what the process uses and the labels since
      * the line before, as `ProcessLoggingThread-JSON {...}` (docs/LOGS.md). It is given to `log`, without
-     * a newline and on the library's thread, or written to stderr where `log` is NULL. `tacho report`
-     * finds such lines in any log.
+     * a newline and on the library's thread; or else written to `log_file` (NULL: stderr), behind
+     * `log_prefix` (copied; NULL: nothing). `tacho report` finds such lines in any log.
      */
     double log_interval_s;
     void (*log)(void *user, const char *line);
     void *log_user;
+    FILE *log_file;
+    const char *log_prefix;
 };
 
 /*

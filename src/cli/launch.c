@@ -61,8 +61,6 @@ static _Noreturn void child_run(char *const argv[], const struct inherited *inhe
     for (const struct launch_variable *v = variables; v->name != NULL; v++)
         if (v->value != NULL)
             setenv(v->name, v->value, 1);
-        else
-            unsetenv(v->name);
     give_back(inherited);
     if (gate_wait(gate_fd) != 0)
         _exit(127);

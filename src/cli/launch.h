@@ -31,7 +31,7 @@ struct launch {
     int error_fd; /* the child's errno, when it cannot start */
 };
 
-/* For the job's environment; without a value it is taken out of it. The last has no name. */
+/* For the job's environment; without a value it stays as it is. The last has no name. */
 struct launch_variable {
     const char *name, *value;
 };

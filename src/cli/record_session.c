@@ -120,7 +120,11 @@ static int begin_following(struct session *s)
         return 0; /* the machine's figures do not need it */
     if (r != 0 && o->follow != NULL)
         return cli_failed("cannot follow by %s: %s", o->follow->name, why.text);
-    return r != 0 ? cli_failed("cannot follow processes: %s", why.text) : 0;
+    if (r != 0)
+        return cli_failed("cannot follow processes: %s", why.text);
+    if (s->marks != NULL && sampler_knows_execs(s->sampler))
+        marks_collector_execs_are_told(s->marks);
+    return 0;
 }
 
 static int begin_sampling(struct session *s)

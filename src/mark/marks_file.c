@@ -459,6 +459,17 @@ int marks_file_drain(struct marks_file *f, const struct tick_clock *clock,
     return 0;
 }
 
+void marks_file_end_threads(struct marks_file *f, const struct marks_sink *sink, uint64_t time_ns)
+{
+    for (uint32_t i = 0; i < f->ring_count; i++) {
+        struct ring_reader *ring = &f->ring[i];
+        if (ring->thread != 0)
+            sink->thread_end(sink->user, ring->thread,
+                             time_ns > ring->last_ns ? time_ns : ring->last_ns);
+        ring->thread = 0;
+    }
+}
+
 /* ---- opening ---- */
 
 /* What was told to the reader before us is not told again. */

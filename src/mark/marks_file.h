@@ -59,6 +59,10 @@ struct marks_file_facts marks_file_facts(const struct marks_file *file);
 int marks_file_drain(struct marks_file *file, const struct tick_clock *clock,
                      const struct marks_sink *sink, struct mark *room, unsigned *fill);
 
+/* Tells the ends of threads that have begun and not ended: the program is gone since then. */
+void marks_file_end_threads(struct marks_file *file, const struct marks_sink *sink,
+                            uint64_t time_ns);
+
 /*
  * Tells of what was counted instead, `total` and `lost`. About 1 ns a name, and only if something was.
  */

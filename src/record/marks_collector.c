@@ -26,18 +26,18 @@
 /* A process that the recording told of. */
 struct known {
     uint32_t entity, parent;
-    uint64_t birth_ns, exit_ns; /* exit: 0 while it lives */
+    uint64_t exec_ns, exit_ns; /* 0: did not */
 };
 
 struct source {
     struct marks_file *file;
     char name[32];
-    uint32_t key;    /* see `names` */
-    uint32_t entity; /* of the process; 0: not known */
-    uint32_t billed; /* whose marks they are */
-    bool is_bound;   /* it is settled who that is */
-    bool is_over;    /* the process has ended, or become another program */
-    bool for_parent; /* only labels are of interest */
+    uint32_t key;     /* see `names` */
+    uint32_t entity;  /* of the process; 0: not known */
+    uint32_t billed;  /* whose marks they are */
+    bool is_bound;    /* it is settled who that is */
+    uint64_t over_ns; /* since when the process is another program; 0: it is not */
+    bool for_parent;  /* only labels are of interest */
     uint64_t found_ns;
     struct marks_file_facts facts;
 };
@@ -68,6 +68,7 @@ struct marks_collector {
     uint32_t thread; /* the last id */
     uint32_t now_of; /* the entity whose file is read */
     bool no_thread;  /* it tells of none */
+    bool execs_are_told;
     uint64_t directory_ns, directory_read_ns, polled_ns, patience_ns, lost_told_ns;
     struct mark room[MARKS_AT_ONCE];
     uint8_t site_told[SITES_MAX / 8];
@@ -107,9 +108,8 @@ static void see_birth(struct marks_collector *c, const struct record_birth *b)
         map_remove(&c->by_entity, c->known[at].entity);
     else
         c->known_count++;
-    c->known[at] = (struct known){.entity = (uint32_t)b->entity,
-                                  .parent = (uint32_t)b->parent_entity,
-                                  .birth_ns = b->time_ns};
+    c->known[at] =
+        (struct known){.entity = (uint32_t)b->entity, .parent = (uint32_t)b->parent_entity};
     map_put(&c->by_pid, (uint32_t)b->pid, at);
     map_put(&c->by_entity, (uint32_t)b->entity, at);
     if (b->inner_pid != 0 && b->inner_pid != b->pid)
@@ -130,6 +130,13 @@ static void see_exit(struct marks_collector *c, const struct record_exit *e)
         known->exit_ns = e->time_ns != 0 ? e->time_ns : clock_mono_ns();
 }
 
+static void see_exec(struct marks_collector *c, const struct record_exec *e)
+{
+    struct known *known = known_of(c, &c->by_entity, (uint32_t)e->entity);
+    if (known != NULL && c->execs_are_told)
+        known->exec_ns = e->time_ns;
+}
+
 static void see(void *user, const struct record *record)
 {
     struct marks_collector *c = user;
@@ -137,6 +144,8 @@ static void see(void *user, const struct record *record)
         see_birth(c, &record->birth);
     else if (record->type == RECORD_LOOK)
         see_look(c, &record->look);
+    else if (record->type == RECORD_EXEC)
+        see_exec(c, &record->exec);
     else if (record->type == RECORD_EXIT)
         see_exit(c, &record->exit);
 }
@@ -174,6 +183,13 @@ static bool has_ended(struct marks_collector *c, const struct source *s)
 {
     const struct known *known = known_of(c, &c->by_entity, s->entity);
     return s->entity != 0 && (known == NULL || known->exit_ns != 0);
+}
+
+static void note_exec(struct marks_collector *c, struct source *s)
+{
+    const struct known *known = known_of(c, &c->by_entity, s->entity);
+    if (known != NULL && known->exec_ns > s->facts.created_ns)
+        s->over_ns = known->exec_ns;
 }
 
 /* ---- what is told of marks becomes records ---- */
@@ -348,7 +364,7 @@ static void supersede(struct marks_collector *c, const struct source *newer)
         struct source *s = &c->source[i];
         if (s->facts.pid == newer->facts.pid && s->facts.image != newer->facts.image &&
             s->facts.created_ns < newer->facts.created_ns && s->entity == newer->entity)
-            s->is_over = true;
+            s->over_ns = newer->facts.created_ns;
     }
 }
 
@@ -410,6 +426,8 @@ static bool take(struct marks_collector *c, struct source *s, bool tell_lost, un
     c->now_of = s->billed;
     c->no_thread = s->for_parent;
     int r = marks_file_drain(s->file, &c->clock, &sink, c->room, fill);
+    if (s->over_ns != 0)
+        marks_file_end_threads(s->file, &sink, s->over_ns);
     if (tell_lost)
         marks_file_tell_lost(s->file, &c->clock, &sink);
     return r == 0;
@@ -427,7 +445,8 @@ static void poll_source(struct marks_collector *c, size_t i, uint64_t now_ns, bo
     }
     if (!s->is_bound)
         return;
-    bool over = s->is_over || has_ended(c, s);
+    note_exec(c, s);
+    bool over = s->over_ns != 0 || has_ended(c, s);
     bool tell_lost = over || last || now_ns - c->lost_told_ns >= TELL_LOST_EVERY_NS;
     if (!take(c, s, tell_lost, fill) || over || last)
         drop_source(c, i, over || !c->config.place_stays);
@@ -488,6 +507,11 @@ int marks_collector_new(const struct marks_collector_config *config, struct mark
     recording_watch(c->recording, see, c);
     *ret = c;
     return 0;
+}
+
+void marks_collector_execs_are_told(struct marks_collector *c)
+{
+    c->execs_are_told = true;
 }
 
 void marks_collector_free(struct marks_collector *c)

@@ -26,6 +26,12 @@ struct marks_collector_config {
 int marks_collector_new(const struct marks_collector_config *config, struct marks_collector **ret);
 
 /*
+ * The times of execs in the recording are the kernel's: what was marked before one ends with it. Where they
+ * are only found out later, the next program's marks say so.
+ */
+void marks_collector_execs_are_told(struct marks_collector *collector);
+
+/*
  * Takes what has been marked. Call it once a tick, after births and exits were heard, and again when
  * marks_collector_patience_ns says so. About 1 µs, and 0.3 µs for each process that marks.
  */

@@ -48,6 +48,8 @@ static struct {
     pthread_t thread;
     struct own_recording *recording; /* NULL: lines only */
     struct own_log *log;             /* NULL: no lines */
+    FILE *log_file;                  /* NULL: stderr */
+    char log_prefix[256];
     uint64_t interval_ns, log_interval_ns;
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -206,10 +208,12 @@ static void prepare(void)
 
 /* ---- start and stop ---- */
 
-static void log_to_stderr(void *user, const char *line)
+static void log_to_file(void *user, const char *line)
 {
     (void)user;
-    dprintf(STDERR_FILENO, "%s\n", line);
+    FILE *file = session.log_file != NULL ? session.log_file : stderr;
+    fprintf(file, "%s%s\n", session.log_prefix, line);
+    fflush(file);
 }
 
 static void hear(const char *text, size_t n)
@@ -230,7 +234,10 @@ static int open_log(const struct tacho_options *o)
     session.log = NULL;
     if (session.log_interval_ns == 0)
         return 0;
-    int r = own_log_new(o->log != NULL ? o->log : log_to_stderr, o->log_user, &session.log);
+    session.log_file = o->log_file;
+    snprintf(session.log_prefix, sizeof session.log_prefix, "%s",
+             o->log_prefix != NULL ? o->log_prefix : "");
+    int r = own_log_new(o->log != NULL ? o->log : log_to_file, o->log_user, &session.log);
     if (r == 0)
         marking_hear_labels(hear);
     return r;

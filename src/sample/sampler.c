@@ -97,6 +97,11 @@ int sampler_follow(struct sampler *s, const struct follow_mechanism *const *amon
     return 0;
 }
 
+bool sampler_knows_execs(const struct sampler *s)
+{
+    return (s->tells & FOLLOW_TELLS_EXECS) != 0;
+}
+
 int sampler_follow_fd(const struct sampler *s)
 {
     return s->follow == NULL || s->mechanism->fd == NULL ? -1 : s->mechanism->fd(s->follow);

@@ -62,6 +62,9 @@ int sampler_follow(struct sampler *sampler, const struct follow_mechanism *const
  */
 void sampler_found(struct sampler *sampler, pid_t pid, uint64_t since_ns);
 
+/* Whether execs are recorded with the kernel's time of them. */
+bool sampler_knows_execs(const struct sampler *sampler);
+
 /* When this is readable sampler_hear is to be called before the next tick. -1: none. */
 int sampler_follow_fd(const struct sampler *sampler);
 

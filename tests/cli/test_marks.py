@@ -56,6 +56,7 @@ def test_a_scope_does_not_outlive_the_program_of_its_process(tmp_path):
     assert found["old image"]["count"] == 10
     assert found["new"]["count"] == 20
     assert found["before exec"]["count"] == 1
+    assert found["before exec"]["total_s"] < 0.4  # not until the process ends
 
 
 def test_short_processes(tmp_path):

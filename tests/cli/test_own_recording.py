@@ -44,6 +44,15 @@ def test_lines_go_where_the_program_says(tmp_path):
     assert summary["memory"]["peak_rss_bytes"] > 0
 
 
+def test_lines_alone_into_a_file(tmp_path):
+    log = tmp_path / "app.log"
+    assert marker("log", log).returncode == 0
+    assert all(line.startswith("app: ProcessLoggingThread-JSON")
+               for line in log.read_text().splitlines())
+    assert [label["text"] for label in report(log)["labels"]] == ["one", "two", "lines"]
+    assert list(tmp_path.iterdir()) == [log]
+
+
 def test_what_start_refuses(tmp_path):
     result = marker("wrong", tmp_path / "own.tacho")
     assert result.returncode == 0, result.stderr

@@ -130,6 +130,22 @@ static int run_own(char **arg)
     return tacho_stop() != 0 ? 7 : 0;
 }
 
+/* log FILE: lines only, into a file */
+static int run_log(char **arg)
+{
+    struct tacho_options o = {.size = sizeof o,
+                              .no_recording = 1,
+                              .log_interval_s = 0.05,
+                              .log_file = fopen(arg[0], "w"),
+                              .log_prefix = "app: "};
+    if (o.log_file == NULL || tacho_start(&o) != 0)
+        return 2;
+    TACHO_LABEL("one");
+    loop("unheard", 10);
+    TACHO_LABEL("two\nlines");
+    return tacho_stop() != 0 || fclose(o.log_file) != 0 ? 3 : 0;
+}
+
 /* wrong: what tacho_start refuses */
 static int run_wrong(char **arg)
 {
@@ -204,7 +220,7 @@ int main(int argc, char **argv)
     } all[] = {{"loop", run_loop},       {"fork", run_fork},     {"exec", run_exec},
                {"threads", run_threads}, {"end", run_end},       {"own", run_own},
                {"wrong", run_wrong},     {"closed", run_closed}, {"wait", run_wait},
-               {"plugin", run_plugin}};
+               {"plugin", run_plugin},   {"log", run_log}};
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof all[0]; i++)
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run(argv + 2);
