@@ -57,6 +57,13 @@ static void test_one_of_each(void **state)
     seen_free(s);
 }
 
+static void test_without_a_tick_counter(void **state)
+{
+    play_without_ticks = true;
+    test_one_of_each(state);
+    play_without_ticks = false;
+}
+
 static void mark_cpu(void)
 {
     {
@@ -379,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_of_each),
+        cmocka_unit_test(test_without_a_tick_counter),
         cmocka_unit_test(test_the_threads_cpu_clock),
         cmocka_unit_test(test_names_are_told_apart_by_what_they_say),
         cmocka_unit_test(test_odd_names),
