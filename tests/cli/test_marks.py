@@ -175,7 +175,7 @@ def test_nothing_is_left_behind(tmp_path):
 
 def test_a_killed_recorder_keeps_what_it_wrote(tmp_path):
     path = tmp_path / "run.tacho"
-    recorder = subprocess.Popen([TACHO, "record", "-o", path, "--", MARKER, "wait"])
+    recorder = subprocess.Popen([TACHO, "record", "-o", path, "--", MARKER, "wait", tmp_path])
     name = f"tacho-{os.geteuid()}-{recorder.pid}-*"
     try:
         time.sleep(2.5)
@@ -184,7 +184,7 @@ def test_a_killed_recorder_keeps_what_it_wrote(tmp_path):
     finally:
         recorder.kill()
         recorder.wait()
-        subprocess.run(["pkill", "-f", f"{MARKER} wait"])
+        subprocess.run(["pkill", "-f", f"{MARKER} wait {tmp_path}"])
     waiting = scopes(report(path))["waiting"]
     assert waiting["count"] > 300
     record(tmp_path / "next.tacho", "true")
@@ -252,15 +252,15 @@ def test_wrong_usage(arguments):
 
 
 def test_scope_passes_signals_on(tmp_path):
-    script = f"{TACHO} scope s -- sh -c 'trap \"exit 9\" TERM; echo up >{tmp_path}/up; sleep 30 & wait'"
+    script = f"{TACHO} scope s -- sh -c 'trap \"exit 9\" TERM; echo up >{tmp_path}/up; sleep 31.75 & wait'"
     job = subprocess.Popen([TACHO, "record", "-q", "-o", tmp_path / "run.tacho", "--wait", "root",
                             "--", "sh", "-c", f"{script}; echo $? >{tmp_path}/status"])
     wait_until((tmp_path / "up").exists)
-    subprocess.run(["pkill", "-TERM", "-f", f"^{TACHO} scope s"])
+    subprocess.run(["pkill", "-TERM", "-f", f"^{TACHO} scope s -- sh -c .*{tmp_path}/up"])
     job.wait(timeout=60)
     assert (tmp_path / "status").read_text() == "9\n"
     assert scopes(report(tmp_path / "run.tacho"))["s"]["count"] == 1
-    subprocess.run(["pkill", "-f", "^sleep 30"])
+    subprocess.run(["pkill", "-f", "^sleep 31.75"])
 
 
 def test_the_example_script(tmp_path):

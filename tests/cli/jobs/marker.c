@@ -201,7 +201,7 @@ static int run_plugin(char **arg)
     return 0;
 }
 
-/* wait MARKS: marks until it is killed, every ms */
+/* wait ANYTHING: marks until it is killed, every ms */
 static int run_wait(char **arg)
 {
     (void)arg;
