@@ -29,5 +29,5 @@ clean:
 # lists but that are gone.
 FORMAT = -i
 format:
-	@git ls-files -co --exclude-standard '*.c' '*.h' ':!:**/vendor/**' \
+	@git ls-files -co --exclude-standard '*.c' '*.h' '*.cpp' '*.hpp' ':!:**/vendor/**' \
 		| xargs -r ls 2>/dev/null | xargs -r clang-format $(FORMAT)
