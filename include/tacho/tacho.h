@@ -59,6 +59,9 @@ extern "C" {
 /* Not 0 while marks are recorded. Read it, never write it: for what would cost to prepare in vain. */
 TACHO_API extern int tacho_marking;
 
+/* The same, for languages that call functions only. */
+TACHO_API int tacho_is_marking(void);
+
 #if defined __GNUC__
 #define TACHO_MARKING_() TACHO_RARELY_(__atomic_load_n(&tacho_marking, __ATOMIC_RELAXED) != 0)
 #endif
@@ -76,6 +79,9 @@ TACHO_API void tacho_end(void);
 
 /* A message at this moment; over 4,095 bytes it is cut. Some 100 ns and what printf takes. */
 TACHO_API void tacho_label(const char *text, ...) TACHO_PRINTF_(1, 2);
+
+/* The same of so many bytes of text as they are, at most up to a NUL: % has no meaning. */
+TACHO_API void tacho_label_text(const char *text, size_t bytes);
 
 /* A value at this moment. */
 TACHO_API void tacho_counter(const char *name, double value);

@@ -34,7 +34,11 @@ namespace tacho
 /* Whether marks are recorded: for what would cost to prepare in vain. */
 inline bool marking() noexcept
 {
-    return TACHO_RARELY_(tacho_marking);
+#if defined TACHO_MARKING_
+    return TACHO_MARKING_();
+#else
+    return tacho_is_marking() != 0;
+#endif
 }
 
 /* Of tacho_start, all as it is by default; to be changed and given to a recording. */
@@ -197,7 +201,7 @@ class scope_cpu
 inline void label(const char *text) noexcept
 {
     if (marking())
-        tacho_label("%s", text);
+        tacho_label_text(text, static_cast<size_t>(-1));
 }
 
 inline void label(const std::string &text) noexcept

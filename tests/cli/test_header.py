@@ -72,7 +72,8 @@ def test_marks_are_recorded_as_they_say(compiler, standard, tmp_path):
         ("whole_function_of_a_kind", "Core computation"): 2, ("begun", "I/O"): 1,
         ("begun", ""): 1, ("by hand", "I/O"): 2,
     }
-    assert [label["text"] for label in summary["labels"]] == ["no values", "-1 and text", "3 of 3"]
+    assert [label["text"] for label in summary["labels"]] == ["no values", "-1 and text", "3 of 3",
+                                                           "100 %s of a"]
     counters = Counter((row["name"], row["value"]) for row in export(path, "counters"))
     assert counters == Counter([("residual", 0.5), ("steps", -1.0), ("steps", 3.0), ("by hand", 1.5)])
 

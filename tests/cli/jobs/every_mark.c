@@ -56,6 +56,7 @@ static void functions(int n)
     tacho_begin("begun", "I/O");
     tacho_begin("begun", NULL);
     tacho_label("%d of %d", n, n);
+    tacho_label_text("100 %s of all", 11);
     tacho_counter("steps", n);
     tacho_end();
     tacho_end();
@@ -72,5 +73,5 @@ int main(void)
     messages(1);
     messages(-1);
     functions(3);
-    return sum == 4 && evaluated == (tacho_marking != 0) ? 0 : 1;
+    return sum == 4 && evaluated == (tacho_is_marking() != 0) ? 0 : 1;
 }
