@@ -153,10 +153,35 @@ def test_found_by_pkg_config(installed, tmp_path, linked):
     is_recorded(tmp_path, program, env={**os.environ, "LD_LIBRARY_PATH": str(libraries)})
 
 
+FORTRAN = """
+program found
+    use tacho
+    call tacho_begin("found", "I/O")
+    call tacho_end()
+end program
+"""
+
+
+@plain
+@pytest.mark.skipif(shutil.which("gfortran") is None, reason="no gfortran here")
+def test_fortran_module_is_found_by_pkg_config(installed, tmp_path):
+    program = tmp_path / "prog"
+    (tmp_path / "prog.f90").write_text(FORTRAN)
+    module = pkg_config(installed, "--variable=fortran")[0]
+    module = module if module.startswith(str(installed)) else f"{installed}{module}"
+    libraries = under(installed, "libtacho.so.0").parent
+    output("gfortran", "-J", tmp_path, "-o", program, module, tmp_path / "prog.f90",
+           *pkg_config(installed, "--libs"), f"-Wl,-rpath,{libraries}")
+    is_recorded(tmp_path, program)
+
+
 CMAKE_PROJECT = """
 cmake_minimum_required(VERSION 3.13)
 project(found C)
 find_package(tacho {version} REQUIRED)
+if(NOT EXISTS "${{tacho_FORTRAN_SOURCE}}")
+  message(FATAL_ERROR "no Fortran module")
+endif()
 add_executable(shared prog.c)
 target_link_libraries(shared tacho::tacho)
 add_executable(archive prog.c)
