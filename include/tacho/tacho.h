@@ -33,7 +33,7 @@
  * pthread_create must not mark. At most 1,024 threads of a process mark at a time; scopes of more are
  * counted, not timed.
  *
- * C99 to C17, C++11 to C++20; <tacho/tacho.hpp> has scopes as objects.
+ * C99 to C17, C++11 to C++20; <tacho/tacho.hpp> has scopes as objects, tacho.f90 beside it is for Fortran.
  */
 #ifndef TACHO_TACHO_H
 #define TACHO_TACHO_H

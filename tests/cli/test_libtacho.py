@@ -63,6 +63,15 @@ def test_map_names_what_the_header_declares():
     assert sorted(declared()) == named
 
 
+def test_man_page_names_all_but_what_macros_are_made_of():
+    page = (ROOT / "man/libtacho.3").read_text()
+    header = (ROOT / "include/tacho/tacho.h").read_text()
+    names = declared() | set(re.findall(r"#define (TACHO_\w*[A-Z])\(\.\.\.\)", header))
+    assert len(names) > 10
+    assert not {name for name in names
+                if not name.startswith("tacho_place_") and not re.search(rf"\b{name}\b", page)}
+
+
 @plain
 def test_exports_are_what_the_header_declares():
     assert exported(["-D"], BUILD / "libtacho.so") == declared()
