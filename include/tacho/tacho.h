@@ -18,7 +18,8 @@
  * and I/O, and the report tells what each scope cost. Without it a program records itself: from
  * tacho_start on, or with TACHO=FILE.tacho in its environment. Else nobody listens, and a mark is a
  * load and a branch. Link with -ltacho (pkg-config: tacho), static or shared; it needs libc and pthread
- * only.
+ * only. What links it statically and may be closed by dlclose: also with -Wl,-z,nodelete, as the shared
+ * library is, because threads that have marked come back to it as they end.
  *
  * Cost, while recorded: two readings of the clock and a few ns for a scope. No system call, lock or
  * allocation, but for the first mark of a process, a thread or a name, and as a thread's ring grows to

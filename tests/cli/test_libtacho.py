@@ -93,6 +93,64 @@ def test_needs_libc_alone_and_stays_loaded():
     assert "SONAME" in dynamic and "NODELETE" in dynamic
 
 
+# ---- copies of it, that come and go ----
+
+HOST = """
+#include <dlfcn.h>
+#include <pthread.h>
+#include <tacho/tacho.h>
+
+/* The thread ends after the plugin in which it has marked was closed. */
+static void *load(void *path)
+{
+    TACHO_SCOPE("host");
+    void *plugin = dlopen(path, RTLD_NOW);
+    void (*work)(void) = plugin ? (void (*)(void))dlsym(plugin, "work") : 0;
+    if (work != 0) {
+        work();
+        dlclose(plugin);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    for (int i = 0; i < 3; i++) {
+        if (pthread_create(&thread, 0, load, argv[argc - 1]) != 0)
+            return 1;
+        pthread_join(thread, 0);
+    }
+    return 0;
+}
+"""
+PLUGIN = """
+#include <tacho/tacho.h>
+
+void work(void)
+{
+    TACHO_SCOPE("plugin", "I/O");
+}
+"""
+
+
+@plain
+@pytest.mark.parametrize("host, plugin", [("static", "static"), ("static", "shared"),
+                                          ("shared", "static"), ("shared", "shared")])
+def test_copies_in_one_process(tmp_path, host, plugin):
+    # What stays is the library: where it is part of a plugin, that is to say so.
+    link = {"static": [BUILD / "libtacho.a", "-pthread", "-Wl,-z,nodelete"],
+            "shared": [f"-L{BUILD}", "-ltacho", f"-Wl,-rpath,{BUILD}"]}
+    for name, source, options in (("host", HOST, link[host]),
+                                  ("plugin.so", PLUGIN, ["-shared", "-fPIC", *link[plugin]])):
+        (tmp_path / f"{name}.c").write_text(source)
+        output("cc", f"-I{ROOT}/include", "-o", tmp_path / name, tmp_path / f"{name}.c", *options)
+    path = tmp_path / "run.tacho"
+    result = record(path, tmp_path / "host", tmp_path / "plugin.so")
+    assert result.returncode == 0, result.stderr
+    assert {s["name"]: s["count"] for s in report(path)["scopes"]} == {"host": 3, "plugin": 3}
+
+
 # ---- programs that use it ----
 
 
