@@ -9,7 +9,8 @@
 
 /* What threads without a ring have: those that did not mark yet, and those that cannot. */
 static struct writer idle, refused;
-__thread struct writer *writer_current = &idle;
+__thread struct writer *writer_current
+    __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &idle;
 /* Scopes of the parent that are open in the forked child's one thread. */
 static __thread uint32_t inherited_open __attribute__((tls_model("initial-exec")));
 
