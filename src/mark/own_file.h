@@ -29,7 +29,7 @@ void own_file_begin(void);
 
 /*
  * Makes the file if there is none. False when it cannot be made: it is not tried again. Other threads
- * wait meanwhile, some 50 µs.
+ * wait meanwhile, some 100 µs.
  */
 bool own_file_ready(void);
 

@@ -53,6 +53,9 @@ static struct {
     uint64_t interval_ns, log_interval_ns;
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Held while a label is given to the log: it does not go away meanwhile. */
+static pthread_mutex_t hearing = PTHREAD_MUTEX_INITIALIZER;
+
 /* ---- the thread ---- */
 
 struct due {
@@ -140,7 +143,8 @@ static void *thread_main(void *unused)
     session.begun = true;
     session.begin_error = r;
     pthread_cond_broadcast(&session.done);
-    run();
+    if (r == 0)
+        run();
     pthread_mutex_unlock(&session.lock);
     if (session.log != NULL)
         own_log_put(session.log, LOG_LINE_LAST);
@@ -187,6 +191,7 @@ static void after_fork_in_child(void)
     session.recording = NULL;
     session.log = NULL;
     pthread_mutex_init(&session.lock, NULL);
+    pthread_mutex_init(&hearing, NULL);
     session.has_conditions = false;
 }
 
@@ -218,7 +223,10 @@ static void log_to_file(void *user, const char *line)
 
 static void hear(const char *text, size_t n)
 {
-    own_log_hear(session.log, text, n);
+    pthread_mutex_lock(&hearing);
+    if (session.log != NULL)
+        own_log_hear(session.log, text, n);
+    pthread_mutex_unlock(&hearing);
 }
 
 static bool seconds(double s, double least, double otherwise, uint64_t *ret_ns)
@@ -256,9 +264,26 @@ static int open_recording(const struct tacho_options *o)
 static void close_log(void)
 {
     marking_hear_labels(NULL);
-    struct own_log *log = session.log;
+    pthread_mutex_lock(&hearing);
+    own_log_free(session.log);
     session.log = NULL;
-    own_log_free(log);
+    pthread_mutex_unlock(&hearing);
+}
+
+/* Under the lock, which is given up meanwhile. */
+static int stop(const char *reason)
+{
+    if (!session.runs || session.stop)
+        return session.is_outer ? 0 : -ENOENT;
+    session.stop = true;
+    session.reason = reason;
+    pthread_cond_signal(&session.wake);
+    pthread_mutex_unlock(&session.lock);
+    pthread_join(session.thread, NULL);
+    pthread_mutex_lock(&session.lock);
+    session.runs = false;
+    close_log();
+    return session.close_error;
 }
 
 /* Under the lock. */
@@ -289,6 +314,8 @@ static int start(const struct tacho_options *o)
     session.runs = true;
     while (!session.begun)
         pthread_cond_wait(&session.done, &session.lock);
+    if (session.begin_error != 0)
+        stop("failed");
     return session.begin_error;
 }
 
@@ -303,22 +330,6 @@ int tacho_start(const struct tacho_options *options)
     int r = start(&o);
     pthread_mutex_unlock(&session.lock);
     return r;
-}
-
-/* Under the lock, which is given up meanwhile. */
-static int stop(const char *reason)
-{
-    if (!session.runs || session.stop)
-        return session.is_outer ? 0 : -ENOENT;
-    session.stop = true;
-    session.reason = reason;
-    pthread_cond_signal(&session.wake);
-    pthread_mutex_unlock(&session.lock);
-    pthread_join(session.thread, NULL);
-    pthread_mutex_lock(&session.lock);
-    session.runs = false;
-    close_log();
-    return session.close_error;
 }
 
 int tacho_stop(void)
