@@ -323,6 +323,18 @@ TACHO_READ_API const struct tacho_site *tacho_site(const struct tacho_recording 
 TACHO_READ_API const struct tacho_site *tacho_site_of(const struct tacho_recording *rec,
                                                       uint32_t id);
 
+/*
+ * Sites of functions that were compiled with -finstrument-functions say where their names are found, as
+ * `@0x1139 6f0c2b1d94a35e77 /usr/bin/prog` (docs/FUNCTIONS.md). This opens these modules, here on this
+ * machine, and names the sites after the functions; `prog+0x1139` where the module is gone, of another
+ * build, or without symbols. Of several with one name each is told apart, as `name (prog+0x1139)`. C++
+ * names stay mangled. Again after tacho_recording_refresh.
+ *
+ * Where there are no such sites nothing is opened. About 10 ns for each symbol of the modules. 0,
+ * -ENOMEM, or -E2BIG: the recording has used up its memory.
+ */
+TACHO_READ_API int tacho_name_functions(struct tacho_recording *rec);
+
 /* A thread that marked. */
 struct tacho_marking_thread {
     uint32_t id;     /* of the whole recording, never used twice */
