@@ -71,5 +71,8 @@ int recording_input_open(const char *path, struct tacho_recording **ret)
     int r = pipe ? -EPROTO : tacho_recording_open(path, ret, &error);
     if (r == -EPROTO)
         return open_log(path, ret);
-    return r != 0 ? cli_failed("%s", error.message) : 0;
+    if (r != 0)
+        return cli_failed("%s", error.message);
+    tacho_name_functions(*ret); /* where it fails they are called what they were recorded as */
+    return 0;
 }

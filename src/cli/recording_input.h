@@ -7,7 +7,7 @@
 #include "import/import_log.h"
 
 /*
- * Opens a recording. A log, which may come through a pipe, is imported into memory: no file is left
+ * Opens a recording, with the functions in it named. A log, which may come through a pipe, is imported into memory: no file is left
  * behind, and what could not be understood of it is told on stderr. 0, or an exit status after a
  * line on stderr.
  */
