@@ -135,7 +135,9 @@ static void put_labels(struct writing *w, const struct gathered_point *point)
 
 static void put_point(struct writing *w, const struct gathered_point *point)
 {
-    const uint64_t *from = (const uint64_t *)w->g->values.items + point->values;
+    const uint64_t *from = w->g->values.items;
+    if (point->known != 0) /* else there may be no values at all */
+        from += point->values;
     const struct kind_info *info = kind_info(ENTITY_PROCESS);
     uint64_t value[PROCESS_METRICS];
     uint32_t groups = 0;

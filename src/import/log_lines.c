@@ -181,7 +181,7 @@ static uint64_t values_of(const struct log_line *line, uint64_t *value)
 /* One label for each line of it. */
 static int take_labels(struct gathered *g, struct span label)
 {
-    const uint8_t *at = label.bytes, *end = label.bytes + label.n;
+    const uint8_t *at = label.bytes, *end = label.n > 0 ? at + label.n : at;
     while (at < end) {
         const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
         const uint8_t *stop = newline != NULL ? newline : end;
