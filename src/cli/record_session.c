@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/job_signals.h"
 #include "cli/launch.h"
+#include "cli/lost_memory.h"
 #include "cli/record_output.h"
 #include "config.h"
 #include "mark/shared.h"
@@ -237,6 +238,7 @@ static int begin(struct session *s)
         int r = launch_job(s);
         if (r != 0)
             return cli_failed("cannot fork: %s", strerror(-r));
+        lost_memory_reads_as_zeros();
     }
     status = begin_sampling(s);
     if (status != 0 && launched(s)) {

@@ -199,6 +199,23 @@ def test_a_job_goes_on_when_its_recorder_is_gone(tmp_path):
     wait_until((tmp_path / "job").exists)
 
 
+SPOIL = {"cut": "import os, sys; [os.truncate(f, 0) for f in sys.argv[1:]]",
+         "scribbled on": "import os, sys\nfor f in sys.argv[1:]:\n"
+                         " fd = os.open(f, os.O_RDWR); n = os.fstat(fd).st_size\n"
+                         " for at in range(0, n, 4096): os.pwrite(fd, os.urandom(64), at)"}
+
+
+@pytest.mark.parametrize("how", SPOIL)
+def test_files_of_marks_that_are(how, tmp_path):
+    """A job that spoils its own marks ends itself at most, not its recorder."""
+    script = (f'{MARKER} wait {tmp_path} & p=$!; sleep 0.4; python3 -c "{SPOIL[how]}" ${{TACHO_MARKS#*:}}/$p-*; '
+              f"sleep 0.4; kill -9 $p; wait $p; {MARKER} loop after 10")
+    path = tmp_path / "run.tacho"
+    result = record(path, "bash", "-c", script)
+    assert result.returncode == 0, result.stderr
+    assert scopes(report(path))["after"]["count"] == 10
+
+
 # ---- a place without room ----
 
 def test_full_memory_file_system(tmp_path):
