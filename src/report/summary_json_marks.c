@@ -27,13 +27,15 @@ static void put_use(struct json *j, const struct scope_use *use, bool timed)
     json_number(j, "children_rss_peak_bytes", use->children_rss_peak_bytes);
 }
 
-static void put_scope(struct json *j, const struct scope_row *row)
+/* More than 1 where several threads of a process are inside at once. */
+static void put_scope(struct json *j, const struct scope_row *row, uint64_t wall_ns)
 {
     json_begin(j, NULL, '{');
     json_text(j, "name", row->name);
     json_text(j, "category", row->category);
     json_number(j, "count", row->count);
     json_seconds(j, "total_s", row->total_ns);
+    json_real(j, "share", wall_ns > 0 ? (double)row->total_ns / (double)wall_ns : NAN);
     json_seconds(j, "self_s", row->timed > 0 ? row->self_ns : SUMMARY_UNKNOWN);
     json_seconds(j, "min_s", row->timed > 0 ? row->min_ns : SUMMARY_UNKNOWN);
     json_seconds(j, "max_s", row->max_ns);
@@ -160,7 +162,7 @@ void json_put_marks(struct json *j, const struct summary *s, const struct scopes
 {
     json_begin(j, "scopes", '[');
     for (size_t i = 0; i < scopes->rows; i++)
-        put_scope(j, &scopes->row[i]);
+        put_scope(j, &scopes->row[i], scopes->wall_ns);
     json_end(j, ']');
     put_categories(j, scopes);
     put_processes(j, scopes);

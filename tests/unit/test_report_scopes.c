@@ -61,7 +61,7 @@ static void test_the_example(void **state)
     assert_says(&out, "1001  half way\n");
     assert_silent(&out, "only counted");
     assert_says(&out, "\"name\": \"solve\"");
-    assert_says(&out, "\"total_s\": 0.00000006,");
+    assert_says(&out, "\"total_s\": 0.00000006,\n      \"share\": 0.6");
     assert_says(&out, "\"self_s\": 0.000000024,");
     assert_says(&out, "\"share\": 0.45");
     assert_says(&out, "\"text\": \"half way\", \"pid\": 1001");
