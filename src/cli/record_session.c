@@ -99,6 +99,8 @@ static void put_session(struct session *s)
     session_facts_host(sink, &s->root, &s->facts);
     pid_t limited = launched(s) || s->options->root_count == 0 ? getpid() : s->options->roots[0];
     session_facts_limits(sink, &s->root, limited);
+    if (s->options->target != TARGET_ATTACH) /* who attaches is not of its job */
+        session_facts_rank(sink);
 }
 
 static int begin_following(struct session *s)

@@ -145,6 +145,7 @@ static void put_facts(struct own_recording *o)
                      clock_real_ns() - (clock_mono_ns() - o->started_ns));
     session_facts_host(&o->sink, &o->root, &o->facts);
     session_facts_limits(&o->sink, &o->root, getpid());
+    session_facts_rank(&o->sink);
 }
 
 int own_recording_begin(struct own_recording *o)

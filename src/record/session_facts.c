@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "source/rank.h"
+
 static void put_text(const struct sample_sink *sink, const char *key, const char *text)
 {
     if (text[0] != '\0')
@@ -58,4 +60,23 @@ void session_facts_limits(const struct sample_sink *sink, const struct source_ro
         sink_fact_number(sink, "cgroup_pids_max", limits.pids_max);
     if (limits.cpu_max > 0)
         sink_fact_number(sink, "cgroup_cpu_max_milli", (uint64_t)(limits.cpu_max * 1000 + 0.5));
+}
+
+static void put_rank_number(const struct sample_sink *sink, const char *key, uint64_t number)
+{
+    if (number != RANK_UNKNOWN)
+        sink_fact_number(sink, key, number);
+}
+
+void session_facts_rank(const struct sample_sink *sink)
+{
+    struct rank rank;
+    if (!rank_of_this_process(&rank))
+        return;
+    put_rank_number(sink, "rank", rank.rank);
+    put_rank_number(sink, "rank_size", rank.size);
+    put_rank_number(sink, "rank_local", rank.local_rank);
+    put_rank_number(sink, "rank_local_size", rank.local_size);
+    put_text(sink, "job", rank.job);
+    sink_fact_text(sink, "launcher", rank.launcher);
 }
