@@ -7,19 +7,26 @@
 
 #include "analyse/scopes.h"
 #include "analyse/summary.h"
+#include "analyse/together.h"
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/recording_input.h"
+#include "cli/recording_list.h"
 #include "cli/terminal.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
+#include "report/together_json.h"
+#include "report/together_text.h"
 
-static const char help[] = "Usage: tacho report FILE... [OPTION...]\n"
+static const char help[] = "Usage: tacho report FILE|DIRECTORY... [OPTION...]\n"
                            "Says what recordings, or other tools' logs (see tacho import), "
                            "show: how the command ended,\n"
                            "what it took, whose peak it was, and what is not known.\n"
+                           "Several, or all in a directory, stand side by side: ranks of a "
+                           "parallel job.\n"
                            "\n"
-                           "      --json         the same for programs: schema tacho.summary/1\n"
+                           "      --json         the same for programs: schema tacho.summary/1, of "
+                           "several tacho.together/1\n"
                            "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
                            "      --help         this text\n"
                            "\n"
@@ -72,58 +79,114 @@ static int print(const struct buffer *text)
     return cli_finish();
 }
 
-static int report_figures(const struct request *request, const struct summary *summary,
-                          const struct scopes *scopes)
-{
-    struct buffer text = {0};
-    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
-    if (request->json)
-        summary_put_json(&text, summary, scopes);
-    else
-        summary_put_text(&page, summary, scopes);
-    int status = print(&text);
-    buffer_done(&text);
-    return status;
-}
-
-static int report_file(const struct request *request, const char *path)
-{
+/* A recording that is open, and what it comes to. */
+struct opened {
     struct tacho_recording *rec;
     struct summary summary;
     struct scopes scopes;
-    int status = recording_input_open(path, &rec);
+};
+
+static int open_one(const char *path, struct opened *ret)
+{
+    int status = recording_input_open(path, &ret->rec);
     if (status != 0)
         return status;
-    int r = summary_make(rec, &summary);
+    int r = summary_make(ret->rec, &ret->summary);
     if (r == 0) {
-        r = summary_make_scopes(&summary, &scopes);
+        r = summary_make_scopes(&ret->summary, &ret->scopes);
         if (r != 0)
-            summary_done(&summary);
+            summary_done(&ret->summary);
     }
-    if (r != 0) {
-        tacho_recording_close(rec);
-        return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
-    }
-    status = report_figures(request, &summary, &scopes);
-    scopes_done(&scopes);
-    summary_done(&summary);
-    tacho_recording_close(rec);
+    if (r == 0)
+        return 0;
+    tacho_recording_close(ret->rec);
+    return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
+}
+
+static void close_one(struct opened *o)
+{
+    scopes_done(&o->scopes);
+    summary_done(&o->summary);
+    tacho_recording_close(o->rec);
+}
+
+static int report_one(const struct request *request, const char *path)
+{
+    struct buffer text = {0};
+    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
+    struct opened o;
+    int status = open_one(path, &o);
+    if (status != 0)
+        return status;
+    if (request->json)
+        summary_put_json(&text, &o.summary, &o.scopes);
+    else
+        summary_put_text(&page, &o.summary, &o.scopes);
+    status = print(&text);
+    buffer_done(&text);
+    close_one(&o);
     return status;
+}
+
+/* ---- several, side by side ---- */
+
+/* Adds those that can be read, `json` NULL: without a summary of each. An exit status. */
+static int add_all(const struct recording_list *list, struct json *json, struct together *ret)
+{
+    int status = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct opened o;
+        int failed = open_one(list->path[i], &o);
+        status = failed != 0 ? failed : status;
+        if (failed != 0)
+            continue;
+        if (json != NULL)
+            json_put_summary(json, &o.summary, &o.scopes);
+        int r = together_add(ret, list->path[i], &o.summary, &o.scopes);
+        close_one(&o);
+        if (r != 0) {
+            cli_failed("out of memory");
+            return r;
+        }
+    }
+    return status;
+}
+
+static int report_several(const struct request *request, const struct recording_list *list)
+{
+    struct buffer text = {0};
+    struct json json = {.out = &text};
+    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
+    struct together together = {0};
+    int printed = 0;
+    if (request->json)
+        together_begin_json(&json);
+    int status = add_all(list, request->json ? &json : NULL, &together);
+    if (status >= 0 && together.members > 0) {
+        text.failed |= together_finish(&together) != 0;
+        if (request->json && !text.failed)
+            together_end_json(&json, &together);
+        else if (!text.failed)
+            together_put_text(&page, &together);
+        printed = print(&text);
+    }
+    together_done(&together);
+    buffer_done(&text);
+    return printed != 0 ? printed : status != 0 ? EXIT_FAILED : 0;
 }
 
 int command_report(int argc, char **argv)
 {
     struct request request = {.width = terminal_width()};
+    struct recording_list list;
     int status = read_options(argc, argv, &request);
     if (status != 0)
         return status;
     if (request.help)
         return cli_help(help);
-    for (int i = optind; i < argc; i++) {
-        if (i > optind && !request.json)
-            putchar('\n');
-        int failed = report_file(&request, argv[i]);
-        status = failed != 0 ? failed : status;
-    }
-    return status;
+    status = recording_list_make(argv + optind, (size_t)(argc - optind), &list);
+    int failed = argc - optind == 1 && !list.of_directory ? report_one(&request, argv[optind])
+                                                          : report_several(&request, &list);
+    recording_list_done(&list);
+    return failed != 0 ? failed : status;
 }

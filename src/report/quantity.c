@@ -90,6 +90,18 @@ void put_count(struct buffer *ret, uint64_t count)
     }
 }
 
+void put_time(struct buffer *cell, uint64_t ns)
+{
+    if (ns == 0 || ns >= 1000000)
+        put_duration(cell, ns);
+    else if (ns < 1000)
+        buffer_printf(cell, "%u ns", (unsigned)ns);
+    else {
+        put_decimal(cell, (double)ns / 1000, ns < 10000 ? 2 : ns < 100000 ? 1 : 0);
+        buffer_put_text(cell, " us");
+    }
+}
+
 void put_percent(struct buffer *ret, double share)
 {
     double percent = share * 100;

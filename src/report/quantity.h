@@ -16,6 +16,9 @@ void put_interval(struct buffer *ret, uint64_t ns);
 /* `0 B`, `312 B`, `4.20 KiB`, `61.2 MiB`, `1.02 GiB`. */
 void put_bytes(struct buffer *ret, uint64_t bytes);
 
+/* As put_duration, but scopes may be short: `312 ns`, `4.20 us`. */
+void put_time(struct buffer *ret, uint64_t ns);
+
 /* `12,345`. */
 void put_count(struct buffer *ret, uint64_t count);
 

@@ -138,30 +138,58 @@ static void put_machine(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
+static void put_number_fact(struct json *j, const char *name, const struct summary *s,
+                            const char *key)
+{
+    uint64_t number;
+    json_number(j, name, tacho_fact_number(s->rec, key, &number) ? number : SUMMARY_UNKNOWN);
+}
+
+/* A recording is of one rank, or of none. */
+static void put_rank(struct json *j, const struct summary *s)
+{
+    uint64_t rank;
+    if (!tacho_fact_number(s->rec, "rank", &rank))
+        return;
+    json_begin(j, NULL, '{');
+    json_number(j, "rank", rank);
+    put_number_fact(j, "size", s, "rank_size");
+    put_number_fact(j, "local_rank", s, "rank_local");
+    put_number_fact(j, "local_size", s, "rank_local_size");
+    json_text(j, "job", tacho_fact_text(s->rec, "job", NULL));
+    json_text(j, "launcher", tacho_fact_text(s->rec, "launcher", NULL));
+    json_end(j, '}');
+}
+
 /* What this version does not record: nobody looked for GPUs. */
 static void put_rest(struct json *j, const struct summary *s, const struct scopes *scopes)
 {
-    static const char *const empty[] = {"ranks", "findings"};
     json_null(j, "gpu");
     json_put_marks(j, s, scopes);
-    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
-        json_begin(j, empty[i], '[');
-        json_end(j, ']');
-    }
+    json_begin(j, "ranks", '[');
+    put_rank(j, s);
+    json_end(j, ']');
+    json_begin(j, "findings", '[');
+    json_end(j, ']');
+}
+
+void json_put_summary(struct json *j, const struct summary *s, const struct scopes *scopes)
+{
+    json_begin(j, NULL, '{');
+    put_session(j, s);
+    put_cpu(j, s);
+    put_memory(j, s, scopes);
+    put_io(j, s);
+    json_put_receipt(j, s);
+    put_peaks(j, s);
+    put_recorder(j, s);
+    put_machine(j, s);
+    put_rest(j, s, scopes);
+    json_end(j, '}');
 }
 
 void summary_put_json(struct buffer *ret, const struct summary *s, const struct scopes *scopes)
 {
     struct json j = {.out = ret};
-    json_begin(&j, NULL, '{');
-    put_session(&j, s);
-    put_cpu(&j, s);
-    put_memory(&j, s, scopes);
-    put_io(&j, s);
-    json_put_receipt(&j, s);
-    put_peaks(&j, s);
-    put_recorder(&j, s);
-    put_machine(&j, s);
-    put_rest(&j, s, scopes);
-    json_end(&j, '}');
+    json_put_summary(&j, s, scopes);
 }

@@ -1,7 +1,8 @@
-/* The parts of summary_put_text and summary_put_json, a file each. Not for other folders. */
+/* The parts of summary_put_text, summary_put_json and together_put_text, a file each. Not for other folders. */
 #ifndef TACHO_REPORT_SUMMARY_PARTS_H
 #define TACHO_REPORT_SUMMARY_PARTS_H
 
+#include "analyse/together.h"
 #include "report/json.h"
 #include "report/summary_text.h"
 
@@ -27,6 +28,12 @@ void json_put_pid(struct json *json, const struct tacho_process *process);
 
 /* summary_unknown.c: what is not known, and why; what the recorder itself took. */
 void summary_put_unknown(const struct page *page, const struct summary *summary);
+
+/* together_tables.c: a row for each recording, time per category and rank, scopes. */
+void together_put_tables(const struct page *page, const struct together *together);
+
+/* Appends "3" of a rank, or "pid 123" of another. */
+void together_put_who(struct buffer *ret, const struct together *together, size_t member);
 
 /* Appends "exit 2" or "SIGKILL", of a status as waitpid(2) gives it. */
 void put_wait_status(struct buffer *ret, int status);

@@ -30,19 +30,6 @@ static void put_heading(const struct page *page, const char *what, const char *w
     buffer_done(&text);
 }
 
-/* As put_duration, but scopes may be short: `312 ns`, `4.20 us`. */
-static void put_time(struct buffer *cell, uint64_t ns)
-{
-    if (ns == 0 || ns >= 1000000)
-        put_duration(cell, ns);
-    else if (ns < 1000)
-        buffer_printf(cell, "%u ns", (unsigned)ns);
-    else {
-        put_decimal(cell, (double)ns / 1000, ns < 10000 ? 2 : ns < 100000 ? 1 : 0);
-        buffer_put_text(cell, " us");
-    }
-}
-
 static void put_known(struct buffer *cell, uint64_t ns)
 {
     if (ns == SCOPES_UNKNOWN)
