@@ -1,0 +1,266 @@
+/*
+ * A program that records itself, and lines of process data for its log. Nothing here waits for another
+ * thread, or reads the kernel's files, with the interpreter's lock held.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "module.h"
+#include "record/own_log.h"
+#include "record/own_recording.h"
+#include "record/recording_name.h"
+
+/* ---- recording ---- */
+
+static PyObject *os_error(int error, PyObject *path)
+{
+    errno = -error;
+    return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+}
+
+static PyObject *start(PyObject *module, PyObject *args)
+{
+    PyObject *path, *bytes;
+    double interval_s;
+    int replace;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Odp", &path, &interval_s, &replace) ||
+        !PyUnicode_FSConverter(path, &bytes))
+        return NULL;
+    struct tacho_options o = {.size = sizeof o,
+                              .path = PyBytes_AS_STRING(bytes),
+                              .replace = replace,
+                              .interval_s = interval_s};
+    int r;
+    Py_BEGIN_ALLOW_THREADS;
+    r = tacho_start(&o);
+    Py_END_ALLOW_THREADS;
+    Py_DECREF(bytes);
+    if (r == -EALREADY)
+        return PyErr_Format(PyExc_RuntimeError,
+                            "this program is recorded already: end that with tacho.stop()");
+    if (r == -EINVAL)
+        return PyErr_Format(PyExc_ValueError, "interval must be from 0.001 to 86400 seconds");
+    if (r != 0)
+        return os_error(r, path);
+    Py_RETURN_NONE;
+}
+
+static PyObject *done(int r)
+{
+    if (r == -ENOENT)
+        return PyErr_Format(PyExc_RuntimeError,
+                            "nothing is recorded: begin with tacho.start() or tacho.recording()");
+    if (r != 0)
+        return os_error(r, NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *stop(PyObject *module, PyObject *unused)
+{
+    int r;
+    (void)module;
+    (void)unused;
+    Py_BEGIN_ALLOW_THREADS;
+    r = tacho_stop();
+    Py_END_ALLOW_THREADS;
+    return done(r);
+}
+
+static PyObject *flush(PyObject *module, PyObject *unused)
+{
+    int r;
+    (void)module;
+    (void)unused;
+    Py_BEGIN_ALLOW_THREADS;
+    r = tacho_flush();
+    Py_END_ALLOW_THREADS;
+    return done(r);
+}
+
+/* What TACHO_MARKS is to hold for programs that this one starts; "" if it records nothing itself. */
+static PyObject *variable(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyUnicode_DecodeFSDefault(own_recording_variable());
+}
+
+static PyObject *file_name(PyObject *module, PyObject *program)
+{
+    PyObject *bytes;
+    char name[256];
+    (void)module;
+    if (!PyUnicode_FSConverter(program, &bytes))
+        return NULL;
+    recording_name(PyBytes_AS_STRING(bytes), name, sizeof name);
+    Py_DECREF(bytes);
+    return PyUnicode_DecodeFSDefault(name);
+}
+
+PyMethodDef session_methods[] = {
+    {"_start", start, METH_VARARGS, "_start(path, interval, replace)"},
+    {"_stop", stop, METH_NOARGS, NULL},
+    {"flush", flush, METH_NOARGS,
+     "flush()\n--\n\nWrites all that was marked so far, with a sample taken now. Under `tacho "
+     "record` "
+     "nothing has to\nbe done. RuntimeError when nothing is recorded; OSError when it cannot be "
+     "written."},
+    {"_variable", variable, METH_NOARGS, NULL},
+    {"_file_name", file_name, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* ---- lines ---- */
+
+struct lines {
+    PyObject_HEAD struct own_log *log; /* NULL: closed */
+    struct lines *next;
+    pid_t pid; /* a forked child has none */
+    bool busy; /* making a line */
+};
+
+/* Who hears labels: in a list, whichever thread and interpreter they are of. */
+static pthread_mutex_t hearers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lines *hearers;
+
+static void hear(const char *text, size_t n)
+{
+    pthread_mutex_lock(&hearers_lock);
+    for (struct lines *l = hearers; l != NULL; l = l->next)
+        own_log_hear(l->log, text, n);
+    pthread_mutex_unlock(&hearers_lock);
+}
+
+static void hearers_add(struct lines *l)
+{
+    pthread_mutex_lock(&hearers_lock);
+    l->next = hearers;
+    hearers = l;
+    pthread_mutex_unlock(&hearers_lock);
+    marking_hear_labels(hear);
+}
+
+static void hearers_remove(struct lines *l)
+{
+    pthread_mutex_lock(&hearers_lock);
+    struct lines **at = &hearers;
+    while (*at != NULL && *at != l)
+        at = &(*at)->next;
+    if (*at == l)
+        *at = l->next;
+    bool none = hearers == NULL;
+    pthread_mutex_unlock(&hearers_lock);
+    if (none)
+        marking_hear_labels(NULL);
+}
+
+/* A forked child writes no lines: what its parent had is left as it is. */
+static void forget_in_child(void)
+{
+    pthread_mutex_init(&hearers_lock, NULL);
+    hearers = NULL;
+    marking_hear_labels(NULL);
+}
+
+static void lock_for_fork(void)
+{
+    pthread_mutex_lock(&hearers_lock);
+}
+
+static void unlock_after_fork(void)
+{
+    pthread_mutex_unlock(&hearers_lock);
+}
+
+static void prepare_forks(void)
+{
+    pthread_atfork(lock_for_fork, unlock_after_fork, forget_in_child);
+}
+
+/* The line that was made last, of the thread that makes it. */
+static __thread char *made __attribute__((tls_model("initial-exec")));
+
+static void keep_line(void *user, const char *line)
+{
+    (void)user;
+    made = strdup(line);
+}
+
+static PyObject *lines_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (PyTuple_GET_SIZE(args) > 0 || (kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0))
+        return PyErr_Format(PyExc_TypeError, "lines() takes no arguments");
+    struct lines *l = PyObject_New(struct lines, type);
+    if (l == NULL)
+        return NULL;
+    l->log = NULL;
+    l->busy = false;
+    l->pid = getpid();
+    int r = own_log_new(keep_line, NULL, &l->log);
+    if (r != 0) {
+        Py_DECREF(l);
+        return os_error(r, NULL);
+    }
+    pthread_once(&once, prepare_forks);
+    hearers_add(l);
+    return (PyObject *)l;
+}
+
+/* line(kind): 0 any, 1 the first, 2 the last. */
+static PyObject *lines_line(PyObject *self, PyObject *kind)
+{
+    struct lines *l = (struct lines *)self;
+    long which = PyLong_AsLong(kind);
+    if (which == -1 && PyErr_Occurred())
+        return NULL;
+    if (l->log == NULL || l->pid != getpid() || l->busy || which < 0 || which > LOG_LINE_LAST)
+        return PyErr_Format(PyExc_RuntimeError, "no line can be made of this now");
+    l->busy = true;
+    char *line;
+    Py_BEGIN_ALLOW_THREADS;
+    made = NULL;
+    own_log_put(l->log, (enum log_line_kind)which);
+    line = made;
+    Py_END_ALLOW_THREADS;
+    l->busy = false;
+    if (line == NULL)
+        return PyErr_NoMemory();
+    PyObject *text = PyUnicode_FromString(line);
+    free(line);
+    return text;
+}
+
+static void lines_dealloc(PyObject *self)
+{
+    struct lines *l = (struct lines *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    if (l->log != NULL && l->pid == getpid()) {
+        hearers_remove(l);
+        own_log_free(l->log);
+    }
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef lines_methods[] = {
+    {"line", lines_line, METH_O,
+     "A line of what the process uses now, with the labels since the line before. About 20 us."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot lines_slots[] = {
+    {Py_tp_new, lines_new},
+    {Py_tp_dealloc, lines_dealloc},
+    {Py_tp_methods, lines_methods},
+    {0, NULL},
+};
+
+PyType_Spec lines_spec = {
+    .name = "tacho._marks.lines",
+    .basicsize = sizeof(struct lines),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = lines_slots,
+};

@@ -1,0 +1,113 @@
+"""Lines of what the process uses, in the program's own log. docs/LOGS.md says what they hold."""
+
+import atexit
+import os
+
+from . import _marks
+from ._seconds import checked
+
+LEAST_INTERVAL = 0.01
+INFO = 20  # logging.INFO, which is imported only when it is needed
+NEXT, FIRST, LAST = range(3)
+
+
+def _logger(logger):
+    import logging
+
+    if logger is None or isinstance(logger, str):
+        return logging.getLogger(logger or "tacho")
+    if not callable(getattr(logger, "log", None)):
+        raise TypeError(f"logger must be a logging.Logger, a name or None, not {logger!r}")
+    return logger
+
+
+def _level(level):
+    if isinstance(level, bool) or not isinstance(level, int):
+        raise TypeError(f"level must be an int such as logging.INFO, not {level!r}")
+    return level
+
+
+class log_process:
+    """`with tacho.log_process(...):` writes lines into the program's log while the block runs: one as
+    it begins, one each interval, one as it ends, with the labels since the line before.
+    `tacho report LOG` finds them in any log.
+
+    interval: seconds, from 0.01 to 86400; 0.0: no lines at all.
+    logger: a logging.Logger or its name; None: "tacho".
+    level: that of the lines. A logger that is not set up shows warnings only: see
+    logging.basicConfig(level=logging.INFO).
+
+    The lines come from a thread of its own, which ends with the block or before the interpreter does.
+    A forked child writes none. It needs no recording and minds none: labels are in both.
+    """
+
+    def __init__(self, interval=1.0, logger=None, level=INFO):
+        off = not isinstance(interval, (str, bytes, bool)) and interval == 0
+        self._interval = 0.0 if off else checked(interval, "interval", LEAST_INTERVAL)
+        self._logger, self._level = _logger(logger), _level(level)
+        self._thread = None
+
+    def __enter__(self):
+        if self._thread is not None:
+            raise RuntimeError("this log_process runs already: make another one")
+        if self._interval:
+            self._begin()
+        return self
+
+    def __exit__(self, *exception):
+        self._end()
+
+    def _begin(self):
+        import threading
+
+        self._pid, self._lines, self._over = os.getpid(), _marks._lines(), threading.Event()
+        self._put(FIRST)
+        # A daemon, for a thread that is none would keep the program from ending.
+        self._thread = threading.Thread(target=self._run, name="tacho log", daemon=True)
+        self._thread.start()
+        atexit.register(self._end)
+
+    def _end(self):
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        atexit.unregister(self._end)
+        if self._pid == os.getpid():
+            self._over.set()
+            thread.join()
+            self._put(LAST)
+        self._lines = None
+
+    def _run(self):
+        while not self._over.wait(self._interval):
+            self._put(NEXT)
+
+    def _put(self, kind):
+        self._logger.log(self._level, "%s", self._lines.line(kind))
+
+
+def _argument(text):
+    import argparse
+
+    try:
+        seconds = float(text)
+        return seconds if seconds == 0 else checked(seconds, "it", LEAST_INTERVAL)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds from {LEAST_INTERVAL} to a day, nor 0 for none"
+        ) from None
+
+
+def add_arguments(parser):
+    """Gives an argparse parser, or a group of one, the option --log-process SECONDS (0.0: off), for
+    from_args(). Returns the parser."""
+    parser.add_argument("--log-process", type=_argument, default=0.0, metavar="SECONDS",
+                        help="log what this process uses every so many seconds (default: %(default)s, "
+                             "not at all)")
+    return parser
+
+
+def from_args(args, logger=None, level=INFO):
+    """What the options of add_arguments() ask for: `with tacho.from_args(parser.parse_args()):` around
+    the program. logger and level are those of log_process()."""
+    return log_process(args.log_process, logger, level)
