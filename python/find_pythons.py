@@ -1,4 +1,5 @@
-"""Prints the Pythons that the extension can be built for, one a line: VERSION PROGRAM HEADERS SUFFIX.
+"""Prints the Pythons that the extension can be built for, one a line:
+VERSION PROGRAM HEADERS SUFFIX PLACE, the last being where it looks for packages that are installed.
 
 The one that runs this comes first. Others are python3.9 and later on PATH and among pyenv's, one for each
 version. Those without headers are named on stderr."""
@@ -10,7 +11,8 @@ import sys
 
 ASK = """
 import sys, sysconfig
-print("%d.%d" % sys.version_info[:2], sysconfig.get_path("include"), sysconfig.get_config_var("EXT_SUFFIX"))
+print("%d.%d" % sys.version_info[:2], sysconfig.get_path("include"), sysconfig.get_config_var("EXT_SUFFIX"),
+      sysconfig.get_path("platlib"))
 """
 
 
@@ -23,13 +25,13 @@ def candidates():
 
 
 def asked(program):
-    """[version, headers, suffix], or None of what is no Python that works."""
+    """[version, headers, suffix, place], or None of what is no Python that works."""
     try:
         result = subprocess.run([program, "-I", "-c", ASK], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     words = result.stdout.split()
-    return words if result.returncode == 0 and len(words) == 3 else None
+    return words if result.returncode == 0 and len(words) == 4 else None
 
 
 seen = set()
@@ -37,9 +39,9 @@ for path in candidates():
     found = asked(path)
     if found is None or found[0] in seen or int(found[0].split(".")[1]) < 9:
         continue
-    version, headers, suffix = found
+    version, headers, suffix, place = found
     seen.add(version)
     if os.path.exists(f"{headers}/Python.h"):
-        print(version, path, headers, suffix)
+        print(version, path, headers, suffix, place)
     else:
         print(f"no headers of Python {version} in {headers}", file=sys.stderr)
