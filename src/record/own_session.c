@@ -185,7 +185,7 @@ static void after_fork_in_child(void)
 {
     if (session.runs && session.recording != NULL)
         session.is_outer = true;
-    if (session.runs)
+    if (session.runs && session.log != NULL)
         marking_hear_labels(NULL);
     session.runs = false;
     session.recording = NULL;
@@ -261,8 +261,11 @@ static int open_recording(const struct tacho_options *o)
     return own_recording_new(&options, &session.recording);
 }
 
+/* Without lines here, who hears labels is not ours. */
 static void close_log(void)
 {
+    if (session.log == NULL)
+        return;
     marking_hear_labels(NULL);
     pthread_mutex_lock(&hearing);
     own_log_free(session.log);

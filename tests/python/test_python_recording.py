@@ -278,6 +278,18 @@ with tacho.recording(sys.argv[2]), tacho.log_process(0.05), tacho.log_process(0.
     assert sum('"label": "both"' in line for line in lines(log)) == 2
 
 
+def test_the_log_outlives_a_recording(tmp_path):
+    log, path = tmp_path / "app.log", tmp_path / "own.tacho"
+    run(LOG + """
+with tacho.log_process(0.05):
+    with tacho.recording(sys.argv[2]):
+        tacho.label("both")
+    tacho.label("log alone")
+""", log, path)
+    assert labels(report(path)) == ["both"]
+    assert labels(report(log)) == ["both", "log alone"]
+
+
 @pytest.mark.parametrize("end", ["", "sys.exit(0)", "os._exit(0)", "raise SystemExit",
                                  "import threading; threading.Thread(target=time.sleep, args=(0.2,)).start()"])
 def test_ends_with_a_log(tmp_path, end):
