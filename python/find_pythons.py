@@ -2,7 +2,7 @@
 VERSION PROGRAM HEADERS SUFFIX PLACE, the last being where it looks for packages that are installed.
 
 The one that runs this comes first. Others are python3.9 and later on PATH and among pyenv's, one for each
-version. Those without headers are named on stderr."""
+version. Those without headers are named on stderr. None at all if the first has none."""
 
 import glob
 import os
@@ -45,3 +45,5 @@ for path in candidates():
         print(version, path, headers, suffix, place)
     else:
         print(f"no headers of Python {version} in {headers}", file=sys.stderr)
+        if path == sys.executable:
+            break

@@ -12,7 +12,7 @@ ROOT = HERE.parent
 FOLDERS = ("base", "format", "source", "mark", "sample", "record")
 FOLLOW = "build/tree/src/follow/follow.c"  # what tries mechanisms, of which there are none here
 WARNINGS = ["-Wall", "-Wextra", "-Wno-missing-field-initializers"]
-FLAGS = ["-std=gnu17", "-O2", "-D_GNU_SOURCE", "-fvisibility=hidden", *WARNINGS]
+FLAGS = ["-std=gnu17", "-O2", "-D_GNU_SOURCE", "-fvisibility=hidden", "-ffunction-sections", *WARNINGS]
 
 if not (ROOT / "src" / "mark").is_dir():
     sys.exit(f"setup.py: {ROOT}/src is not there: build from tacho's source tree, whose folder python/ "
@@ -56,7 +56,7 @@ marks = Extension(
     include_dirs=includes,
     extra_compile_args=FLAGS,
     # Nothing of the library is for others, and nothing of others, libtacho.so for one, is in its place.
-    extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-pthread"],
+    extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,-z,nodelete", "-pthread"],
 )
 
 setup(

@@ -61,7 +61,7 @@ void say_label(const char *text, Py_ssize_t n)
         while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
             n--;
     }
-    tacho_label("%.*s", (int)n, text);
+    tacho_label_text(text, (size_t)n);
 }
 
 static bool say_escaped(PyObject *text)
