@@ -1,7 +1,11 @@
-"""Builds the extension tacho._marks with the library's own sources in it, so that nothing has to be
-installed before. What follows processes or compresses is the program's, and left out."""
+"""Builds the extensions tacho._marks and tacho._read with the library's own sources in them, so that
+nothing has to be installed before. What follows processes or compresses is the program's, and left out;
+compressed recordings can be read where zstd's header is found."""
 
+import os
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,15 +63,42 @@ marks = Extension(
     extra_link_args=["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,-z,nodelete", "-pthread"],
 )
 
+
+def has_zstd():
+    """Whether what reads compressed recordings can be compiled and linked."""
+    probe = ["-x", "c", "-", "-o", str(HERE / "build" / "probe"), "-lzstd"]
+    program = "#include <zstd.h>\nint main(void) { return (int)ZSTD_isError(0); }\n"
+    try:
+        compiler = shlex.split(os.environ.get("CC", "cc"))
+        return subprocess.run([*compiler, *probe], input=program, text=True, capture_output=True,
+                              timeout=60).returncode == 0
+    except OSError:
+        return False
+
+
+zstd = has_zstd()
+read = Extension(
+    "tacho._read",
+    sorted(f"src/read/{path.name}" for path in (HERE / "src" / "read").glob("*.c"))
+    + sources("read") + ["build/tree/src/analyse/scope_stacks.c"]
+    + (["build/tree/src/format/codec_zstd.c"] if zstd else []),
+    depends=["src/read/read_objects.h", "src/read/read.map"],
+    include_dirs=includes,
+    define_macros=[("HAVE_ZSTD", "1")] if zstd else [],
+    libraries=["zstd"] if zstd else [],
+    extra_compile_args=FLAGS,
+    extra_link_args=["-Wl,--version-script=src/read/read.map", "-Wl,-Bsymbolic", "-pthread"],
+)
+
 setup(
     name="tacho",
     version=version(),
-    description="Marks of a flight recorder for programs: scopes, labels, counters",
+    description="A flight recorder for programs: scopes, labels, counters, and reading recordings",
     license="MIT",
     platforms=["Linux"],
     python_requires=">=3.9",
     packages=["tacho"],
     package_data={"tacho": ["py.typed", "*.pyi"]},
     libraries=[library],
-    ext_modules=[marks],
+    ext_modules=[marks, read],
 )

@@ -13,6 +13,8 @@ Under `tacho record` that stands in its recording. Without it a program records 
 `tacho.recording()`, `tacho.start()`, or TACHO=FILE.tacho in its environment. Else nobody listens, and a
 mark costs next to nothing. `tacho report FILE` shows the recording; docs/PYTHON.md is the tutorial.
 
+`tacho.open("run.tacho")` reads a recording: see tacho.reading.
+
 Marks may be made by any thread. Forked children, and Python programs that are started while it is
 recorded, mark into the same recording.
 """
@@ -24,3 +26,17 @@ from ._recording import recording, start, stop
 __all__ = ["add_arguments", "counter", "flush", "from_args", "iterate", "label", "log_process",
            "marking", "recording", "scope", "start", "stop", "thread_name"]
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # what checkers take to be true, without typing's import
+if TYPE_CHECKING:
+    from .reading import open as open
+
+
+def __getattr__(name):
+    """tacho.open is loaded by those who read: programs that mark start sooner."""
+    if name == "open":
+        from .reading import open
+
+        globals()["open"] = open
+        return open
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
