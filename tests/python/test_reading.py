@@ -491,6 +491,40 @@ def test_reading_while_it_is_written(tmp_path):
     rec.close()
 
 
+# ---- python -m tacho ----
+
+
+def module(*args, **env):
+    return subprocess.run([sys.executable, "-m", "tacho", *map(str, args)], capture_output=True, text=True,
+                          timeout=60, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | env)
+
+
+def test_the_command_line(tmp_path):
+    path = os.pathsep.join([str(Path(TACHO).parent), os.environ["PATH"]])
+    result = module("--version", PATH=path)
+    assert result.returncode == 0 and result.stdout == run("--version").stdout
+    assert module("frobnicate", PATH=path).returncode == 2
+    result = module("record", "-q", "-o", tmp_path / "a.tacho", "sh", "-c", "exit 7", PATH=path)
+    assert result.returncode == 7
+    assert module("record", "-q", "-o", tmp_path / "b.tacho", "sh", "-c", "kill -9 $$",
+                  PATH=path).returncode == 137
+
+
+def test_the_command_line_without_the_program(monkeypatch, tmp_path):
+    from tacho import __main__ as program
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(program, "__file__", str(tmp_path / "tacho" / "__main__.py"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
+    with pytest.raises(SystemExit, match="neither on PATH"):
+        program.main()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tacho").write_text("#!/bin/sh\n")
+    assert program.find_program() is None
+    (tmp_path / "bin" / "tacho").chmod(0o755)
+    assert program.find_program() == str(tmp_path / "bin" / "tacho")
+
+
 # ---- other Pythons ----
 
 OTHERS = [path for path in os.environ.get("PYTHONS", "").split(":") if path][1:]
