@@ -4,6 +4,7 @@ import gc
 import math
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -523,6 +524,44 @@ def test_the_command_line_without_the_program(monkeypatch, tmp_path):
     assert program.find_program() is None
     (tmp_path / "bin" / "tacho").chmod(0o755)
     assert program.find_program() == str(tmp_path / "bin" / "tacho")
+
+
+# ---- what docs/READING.md shows ----
+
+TEXT = (ROOT / "docs" / "READING.md").read_text()
+SHOWN = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+PROGRAM = """
+import tacho, time
+for i in range(3):
+    with tacho.scope("load", category="I/O"): time.sleep(0.02)
+    tacho.counter("residual", 1 / (i + 1))
+tacho.label("loaded")
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    path = tmp_path_factory.mktemp("shown")
+    result = record(path / "run.tacho", sys.executable, "-c", PROGRAM, options=["-q", "-i", "0.01"])
+    assert result.returncode == 0, result.stderr
+    return path
+
+
+@pytest.mark.parametrize("number", range(len(SHOWN)))
+def test_each_example_runs(shown, number):
+    if "to_pandas" in SHOWN[number]:
+        pytest.importorskip("pandas")
+    result = subprocess.run([sys.executable, "-c", SHOWN[number]], cwd=shown, capture_output=True,
+                            text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    if "scope_names" in SHOWN[number]:
+        assert "load I/O 3\n3 times 0.0" in result.stdout and result.stdout.endswith(" loaded\n")
+
+
+def test_all_that_a_recording_offers_is_documented():
+    for name, member in vars(tacho.open.__globals__["Recording"]).items():
+        if not name.startswith("_"):
+            assert (member.fget if isinstance(member, property) else member).__doc__, name
 
 
 # ---- other Pythons ----
