@@ -89,9 +89,18 @@ int members_consider(struct members *m, pid_t pid)
     return add_candidate(m, pid, &stat);
 }
 
+/* Whether the member is still who has its pid, which is another's a moment after it was waited for. */
+static bool is_there(const struct members *m, pid_t pid)
+{
+    struct proc_stat stat;
+    const uint64_t *start = map_get(&m->alive, (uint32_t)pid);
+    return start != NULL &&
+           (*start == 0 || read_stat(m, pid, &stat) != 0 || stat.start_ticks == *start);
+}
+
 static bool belongs(const struct members *m, const struct proc_stat *stat)
 {
-    if (members_has(m, stat->parent_pid))
+    if (is_there(m, stat->parent_pid))
         return true;
     if (m->subreaper != 0 && stat->parent_pid == m->subreaper)
         return true;
