@@ -233,8 +233,10 @@ static bool seconds(double s, double least, double otherwise, uint64_t *ret_ns)
 {
     if (s == 0)
         s = otherwise;
-    *ret_ns = s > 0 ? (uint64_t)(s * (double)NS_PER_S) : 0;
-    return s == 0 || (isfinite(s) && s >= least && s <= INTERVAL_MOST_S);
+    bool good = s == 0 || (isfinite(s) && s >= least && s <= INTERVAL_MOST_S);
+    if (good)
+        *ret_ns = (uint64_t)(s * (double)NS_PER_S);
+    return good;
 }
 
 static int open_log(const struct tacho_options *o)
@@ -292,11 +294,11 @@ static int stop(const char *reason)
 /* Under the lock. */
 static int start(const struct tacho_options *o)
 {
+    if (session.runs)
+        return -EALREADY;
     if (!seconds(o->interval_s, INTERVAL_LEAST_S, INTERVAL_DEFAULT_S, &session.interval_ns) ||
         !seconds(o->log_interval_s, LOG_INTERVAL_LEAST_S, 0, &session.log_interval_ns))
         return -EINVAL;
-    if (session.runs)
-        return -EALREADY;
     prepare();
     session.begun = session.stop = false;
     session.reason = "stop";

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -152,9 +153,14 @@ static int run_wrong(char **arg)
     struct tacho_options o = {.size = sizeof o, .path = arg[0], .interval_s = -1};
     if (tacho_start(&o) != -EINVAL)
         return 2;
-    o.interval_s = 1e9;
+    o.interval_s = 1e300;
     if (tacho_start(&o) != -EINVAL)
         return 3;
+    o.interval_s = 0;
+    o.log_interval_s = NAN;
+    if (tacho_start(&o) != -EINVAL)
+        return 7;
+    o.log_interval_s = 0;
     o.interval_s = 0;
     o.size = 1;
     if (tacho_start(&o) != -EINVAL)
