@@ -115,11 +115,6 @@ int own_recording_new(const struct own_recording_options *options, struct own_re
     return 0;
 }
 
-const char *own_recording_path(const struct own_recording *o)
-{
-    return o->path;
-}
-
 static void put_command(struct own_recording *o)
 {
     char text[4096];

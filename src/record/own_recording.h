@@ -21,8 +21,6 @@ struct own_recording_options {
 /* Creates the file, and has this process mark. 0 or -errno, see recording_create. */
 int own_recording_new(const struct own_recording_options *options, struct own_recording **ret);
 
-const char *own_recording_path(const struct own_recording *own);
-
 /* What TACHO_MARKS is to hold for programs that this one starts. After new. */
 const char *own_recording_variable(void);
 
@@ -32,7 +30,7 @@ void own_recording_leave(void);
 /* The first call begins to sample, on the thread that does all that follows. 0 or -errno. */
 int own_recording_begin(struct own_recording *own);
 
-/* A sample, and marks; or marks alone, which may be wanted sooner than a tick (collect_ns). */
+/* A sample, and marks; or marks alone, which are wanted again after the patience. */
 void own_recording_tick(struct own_recording *own, uint64_t now_ns);
 void own_recording_collect(struct own_recording *own);
 uint64_t own_recording_patience_ns(const struct own_recording *own);

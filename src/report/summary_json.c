@@ -28,10 +28,10 @@ static void put_started(struct json *j, const struct summary *s)
     buffer_done(&text);
 }
 
-static void put_exit(struct json *j, const struct summary *s)
+void json_put_exit(struct json *j, uint64_t root_status)
 {
-    int status = (int)s->root_status;
-    if (s->root_status == SUMMARY_UNKNOWN) {
+    int status = (int)root_status;
+    if (root_status == SUMMARY_UNKNOWN) {
         json_null(j, "exit");
         return;
     }
@@ -50,7 +50,7 @@ static void put_session(struct json *j, const struct summary *s)
     put_started(j, s);
     json_seconds(j, "wall_s", s->wall_ns);
     json_seconds(j, "interval_s", s->interval_ns);
-    put_exit(j, s);
+    json_put_exit(j, s->root_status);
     json_bool(j, "ended", s->ended);
 }
 

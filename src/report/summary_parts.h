@@ -23,6 +23,9 @@ void summary_put_moment(const struct page *page, const struct summary *summary,
 void json_put_marks(struct json *json, const struct summary *summary, const struct scopes *scopes);
 void json_put_moment(struct json *json, const struct summary *summary, const struct moment *moment);
 
+/* summary_json.c: "exit", by what waitpid(2) said of the root; null where that is unknown. */
+void json_put_exit(struct json *json, uint64_t root_status);
+
 /* Key and value; null for no process, or one that a log does not name. */
 void json_put_pid(struct json *json, const struct tacho_process *process);
 

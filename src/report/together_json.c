@@ -1,9 +1,9 @@
 #include "report/together_json.h"
 
 #include <math.h>
-#include <sys/wait.h>
 
 #include "report/quantity.h"
+#include "report/summary_parts.h"
 
 #define SCOPES_MAX 1000
 
@@ -39,19 +39,6 @@ static void put_categories(struct json *j, const struct together *t, size_t memb
     json_end(j, ']');
 }
 
-static void put_exit(struct json *j, uint64_t root_status)
-{
-    int status = (int)root_status;
-    if (root_status == SUMMARY_UNKNOWN) {
-        json_null(j, "exit");
-        return;
-    }
-    json_begin(j, "exit", '{');
-    json_number(j, "code", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : SUMMARY_UNKNOWN);
-    json_number(j, "signal", WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : SUMMARY_UNKNOWN);
-    json_end(j, '}');
-}
-
 static void put_member(struct json *j, const struct together *t, size_t member)
 {
     const struct together_member *m = &t->member[member];
@@ -67,7 +54,7 @@ static void put_member(struct json *j, const struct together *t, size_t member)
     json_seconds(j, "wall_s", m->wall_ns);
     json_seconds(j, "cpu_s", m->cpu_ns);
     json_number(j, "peak_rss_bytes", m->peak_rss_bytes);
-    put_exit(j, m->root_status);
+    json_put_exit(j, m->root_status);
     json_bool(j, "ended", m->ended);
     json_number(j, "calls", m->marks ? m->calls : SUMMARY_UNKNOWN);
     put_categories(j, t, member);
