@@ -132,7 +132,11 @@ static void take_account(struct follow *f, const struct event_account *e)
     free(a);
 }
 
-/* What will not come any more: what was known as they began to exit must do. */
+/*
+ * What will not come any more: what was known as they began to exit must do. Some kernels free
+ * processes without telling (seen with Linux 6.18 in a virtual machine: at times none of those that
+ * one processor frees after a grace period).
+ */
 static void give_up_awaiting(struct follow *f, bool announce)
 {
     for (size_t i = 0; i < f->awaited.cap; i++) {
