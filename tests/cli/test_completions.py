@@ -20,7 +20,7 @@ def shell(*command, **kwargs):
         pytest.skip(f"no {command[0]} here")
     environment = {
         "PATH": f"{TACHO.parent}:{os.environ['PATH']}",
-        "HOME": str(kwargs.get("cwd", "/nonexistent")),
+        "HOME": str(kwargs.get("cwd") or "/nonexistent"),
         "LC_ALL": "C.UTF-8",
     }
     result = subprocess.run(
