@@ -3,6 +3,7 @@
 #include <math.h>
 #include <sys/wait.h>
 
+#include "report/finding_words.h"
 #include "report/json.h"
 #include "report/quantity.h"
 #include "report/receipt.h"
@@ -161,6 +162,31 @@ static void put_rank(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
+static void put_findings(struct json *j, const struct summary *s, const struct scopes *scopes)
+{
+    struct findings findings;
+    struct buffer words = {0};
+    json_begin(j, "findings", '[');
+    j->out->failed |= findings_make(s, scopes, &findings) != 0;
+    for (size_t i = 0; i < findings.count; i++) {
+        json_begin(j, NULL, '{');
+        json_text(j, "severity", severity_name(findings.finding[i].severity));
+        buffer_clear(&words);
+        put_finding(&words, &findings.finding[i], s);
+        json_bytes(j, "text", words.data, words.len);
+        buffer_clear(&words);
+        put_finding_advice(&words, &findings.finding[i]);
+        if (words.len > 0)
+            json_bytes(j, "advice", words.data, words.len);
+        else
+            json_null(j, "advice");
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+    j->out->failed |= words.failed;
+    buffer_done(&words);
+}
+
 /* What this version does not record: nobody looked for GPUs. */
 static void put_rest(struct json *j, const struct summary *s, const struct scopes *scopes)
 {
@@ -169,8 +195,7 @@ static void put_rest(struct json *j, const struct summary *s, const struct scope
     json_begin(j, "ranks", '[');
     put_rank(j, s);
     json_end(j, ']');
-    json_begin(j, "findings", '[');
-    json_end(j, ']');
+    put_findings(j, s, scopes);
 }
 
 void json_put_summary(struct json *j, const struct summary *s, const struct scopes *scopes)
