@@ -16,6 +16,14 @@ struct process_row *summary_row_of(const struct summary *s, uint32_t entity)
     return row == NULL ? NULL : &s->rows[*row];
 }
 
+uint64_t summary_last_ns(const struct summary *s)
+{
+    uint64_t from = s->started_ns, to = tacho_last_ns(s->rec);
+    if (s->wall_ns != SUMMARY_UNKNOWN && s->wall_ns < UINT64_MAX - from && to < from + s->wall_ns)
+        to = from + s->wall_ns;
+    return to;
+}
+
 bool process_failed(const struct tacho_process *p)
 {
     return (p->flags & TACHO_PROCESS_STATUS) != 0 &&

@@ -136,6 +136,9 @@ void summary_done(struct summary *summary);
  */
 int summary_make_scopes(const struct summary *summary, struct scopes *ret);
 
+/* Until when its time lines go: the end, or the last moment of which the recording knows. */
+uint64_t summary_last_ns(const struct summary *summary);
+
 /* The row of an entity, NULL for none. */
 struct process_row *summary_row_of(const struct summary *summary, uint32_t entity);
 
