@@ -80,6 +80,11 @@ static void look_at_build(struct findings *all)
 #else
     find(all, "zstd", false, "recordings are not compressed: configure with -Dzstd=enabled");
 #endif
+#ifdef HAVE_PAGE
+    find(all, "page", true, "tacho report --html makes pages");
+#else
+    find(all, "page", false, "no tacho report --html: configure with -Dpage=enabled (zlib)");
+#endif
 #ifdef HAVE_BPF
     find(all, "bpf", true, "processes can be followed in the kernel");
 #else

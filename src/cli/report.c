@@ -12,38 +12,42 @@
 #include "cli/cli.h"
 #include "cli/recording_input.h"
 #include "cli/recording_list.h"
+#include "cli/report_page.h"
 #include "cli/terminal.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
 #include "report/together_json.h"
 #include "report/together_text.h"
 
-static const char help[] = "Usage: tacho report FILE|DIRECTORY... [OPTION...]\n"
-                           "Says what recordings, or other tools' logs (see tacho import), "
-                           "show: how the command ended,\n"
-                           "what it took, whose peak it was, and what is not known.\n"
-                           "Several, or all in a directory, stand side by side: ranks of a "
-                           "parallel job.\n"
-                           "\n"
-                           "      --json         the same for programs: schema tacho.summary/1, of "
-                           "several tacho.together/1\n"
-                           "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
-                           "      --help         this text\n"
-                           "\n"
-                           "A recording may be read while it is written. Colours are for "
-                           "terminals; NO_COLOR turns them off.\n";
+static const char help[] =
+    "Usage: tacho report FILE|DIRECTORY... [OPTION...]\n"
+    "Says what recordings, or other tools' logs (see tacho import), "
+    "show: how the command ended,\n"
+    "what it took, whose peak it was, and what is not known.\n"
+    "Several, or all in a directory, stand side by side: ranks of a "
+    "parallel job.\n"
+    "\n"
+    "      --json         the same for programs: schema tacho.summary/1, of "
+    "several tacho.together/1\n"
+    "      --html PAGE    one page that opens in any browser, without a network ('-': stdout)\n"
+    "      --force        replace PAGE even if it is no page of tacho's\n"
+    "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
+    "      --help         this text\n"
+    "\n"
+    "A recording may be read while it is written. Colours are for "
+    "terminals; NO_COLOR turns them off.\n";
 
-enum { OPTION_JSON = 256, OPTION_WIDTH, OPTION_HELP };
+enum { OPTION_JSON = 256, OPTION_HTML, OPTION_FORCE, OPTION_WIDTH, OPTION_HELP };
 
 static const struct option longs[] = {
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"width", required_argument, NULL, OPTION_WIDTH},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {0},
+    {"json", no_argument, NULL, OPTION_JSON},   {"html", required_argument, NULL, OPTION_HTML},
+    {"force", no_argument, NULL, OPTION_FORCE}, {"width", required_argument, NULL, OPTION_WIDTH},
+    {"help", no_argument, NULL, OPTION_HELP},   {0},
 };
 
 struct request {
-    bool json, help;
+    bool json, help, force;
+    const char *html; /* NULL: none is asked for */
     unsigned width;
 };
 
@@ -56,6 +60,8 @@ static int read_options(int argc, char **argv, struct request *request)
         uint64_t width;
         switch (option) {
         case OPTION_JSON: request->json = true; break;
+        case OPTION_HTML: request->html = optarg; break;
+        case OPTION_FORCE: request->force = true; break;
         case OPTION_HELP: request->help = true; break;
         case OPTION_WIDTH:
             if (!parse_u64(optarg, &width) || width < PAGE_WIDTH_MIN || width > WIDTH_MAX)
@@ -66,6 +72,8 @@ static int read_options(int argc, char **argv, struct request *request)
         default: return EXIT_USAGE;
         }
     }
+    if (request->json && request->html != NULL)
+        return cli_usage("--json and --html cannot be had at once");
     if (!request->help && optind == argc)
         return cli_usage("no recording named");
     return 0;
@@ -118,11 +126,15 @@ static int report_one(const struct request *request, const char *path)
     int status = open_one(path, &o);
     if (status != 0)
         return status;
-    if (request->json)
-        summary_put_json(&text, &o.summary, &o.scopes);
-    else
-        summary_put_text(&page, &o.summary, &o.scopes);
-    status = print(&text);
+    if (request->html != NULL) {
+        status = report_page(request->html, request->force, &o.summary, &o.scopes);
+    } else {
+        if (request->json)
+            summary_put_json(&text, &o.summary, &o.scopes);
+        else
+            summary_put_text(&page, &o.summary, &o.scopes);
+        status = print(&text);
+    }
     buffer_done(&text);
     close_one(&o);
     return status;

@@ -107,6 +107,12 @@ void json_bytes(struct json *j, const char *key, const void *text, size_t n)
     text_put_json(j->out, text, n);
 }
 
+void json_power(struct json *j, const char *key, int exponent)
+{
+    put_key(j, key);
+    buffer_printf(j->out, "1e%d", exponent);
+}
+
 void json_text(struct json *j, const char *key, const char *text)
 {
     if (text == NULL)

@@ -27,6 +27,8 @@ void json_signed(struct json *json, const char *key, int64_t value);
 void json_seconds(struct json *json, const char *key, uint64_t ns);
 /* Six decimals; NAN: null. */
 void json_real(struct json *json, const char *key, double value);
+/* A power of ten, `1e9`. */
+void json_power(struct json *json, const char *key, int exponent);
 /* NULL: null. */
 void json_text(struct json *json, const char *key, const char *text);
 void json_bytes(struct json *json, const char *key, const void *text, size_t n);

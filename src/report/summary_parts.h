@@ -6,6 +6,12 @@
 #include "report/json.h"
 #include "report/summary_text.h"
 
+/* summary_text.c: what was recorded, as a person would type it; any bytes. */
+void put_summary_title(struct buffer *ret, const struct summary *summary);
+
+/* "exit 2 after 3.21 s", and how that is to look. */
+enum ink put_summary_verdict(struct buffer *ret, const struct summary *summary);
+
 /* summary_timeline.c: CPU and memory over time, with the labels at their places in it. */
 void summary_put_over_time(const struct page *page, const struct summary *summary);
 
@@ -31,6 +37,13 @@ void json_put_pid(struct json *json, const struct tacho_process *process);
 
 /* summary_unknown.c: what is not known, and why; what the recorder itself took. */
 void summary_put_unknown(const struct page *page, const struct summary *summary);
+
+/* Each thing that is not known, in words; `words` is gone when `item` returns. */
+void summary_each_unknown(const struct summary *summary,
+                          void (*item)(void *user, const struct buffer *words), void *user);
+
+/* "Recording took 0.1 s of CPU …"; nothing where that is not known. */
+void put_recorder_cost(struct buffer *ret, const struct summary *summary);
 
 /* together_tables.c: a row for each recording, time per category and rank, scopes. */
 void together_put_tables(const struct page *page, const struct together *together);

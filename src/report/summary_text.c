@@ -74,34 +74,30 @@ static void put_logs(struct buffer *ret, const char *logs, size_t n)
         buffer_printf(ret, " and %zu more", count - 1);
 }
 
-static void put_title(const struct page *page, const struct summary *s)
+void put_summary_title(struct buffer *ret, const struct summary *s)
 {
-    struct buffer title = {0};
     size_t roots, log_bytes,
         n = s->command_bytes < COMMAND_SHOWN ? s->command_bytes : COMMAND_SHOWN;
     const struct tacho_process *root = root_of(s, &roots);
     const char *logs = tacho_fact_text(s->rec, "imported_from", &log_bytes);
     if (n > 0) {
-        text_put_shell(&title, s->command, n);
+        text_put_shell(ret, s->command, n);
     } else if (target_is(s, "machine")) {
-        buffer_printf(&title, "the machine %s", s->host != NULL ? s->host : "");
+        buffer_printf(ret, "the machine %s", s->host != NULL ? s->host : "");
     } else if (logs != NULL) {
-        put_logs(&title, logs, log_bytes);
+        put_logs(ret, logs, log_bytes);
     } else if (root != NULL) {
-        buffer_printf(&title, "process %d", root->pid);
+        buffer_printf(ret, "process %d", root->pid);
         if (roots > 1)
-            buffer_printf(&title, " and %zu more", roots - 1);
-        buffer_put_text(&title, ": ");
-        put_command_line(&title, root);
+            buffer_printf(ret, " and %zu more", roots - 1);
+        buffer_put_text(ret, ": ");
+        put_command_line(ret, root);
     } else {
-        buffer_put_text(&title, "a recording without its beginning");
+        buffer_put_text(ret, "a recording without its beginning");
     }
-    page_line(page, INK_STRONG, 0, title.data, title.len);
-    page->out->failed |= title.failed;
-    buffer_done(&title);
 }
 
-static enum ink put_verdict(struct buffer *words, const struct summary *s)
+enum ink put_summary_verdict(struct buffer *words, const struct summary *s)
 {
     enum ink ink = INK_PLAIN;
     if (s->root_status != SUMMARY_UNKNOWN) {
@@ -130,8 +126,10 @@ static enum ink put_verdict(struct buffer *words, const struct summary *s)
 static void put_head(const struct page *page, const struct summary *s)
 {
     struct buffer words = {0};
-    put_title(page, s);
-    enum ink ink = put_verdict(&words, s);
+    put_summary_title(&words, s);
+    page_line(page, INK_STRONG, 0, words.data, words.len);
+    buffer_clear(&words);
+    enum ink ink = put_summary_verdict(&words, s);
     page_wrap(page, ink, 0, 0, (const char *)words.data, words.len);
     buffer_clear(&words);
     if (s->host != NULL && !target_is(s, "machine"))

@@ -13,20 +13,15 @@
 #define UNSEEN_WORTH_A_WORD 0.01 /* of all CPU */
 
 struct list {
-    const struct page *page;
-    bool begun;
+    void (*item)(void *user, const struct buffer *words);
+    void *user;
     struct buffer words;
 };
 
-/* Puts what is in `words` as an item, under a heading with the first. */
+/* Tells what is in `words`. */
 static void put_item(struct list *list)
 {
-    if (!list->begun) {
-        page_end_line(list->page);
-        page_line(list->page, INK_STRONG, 0, "Not known", 9);
-        list->begun = true;
-    }
-    page_item(list->page, INK_WARNING, &list->words);
+    list->item(list->user, &list->words);
     buffer_clear(&list->words);
 }
 
@@ -151,56 +146,80 @@ static void put_causes(struct list *list, const struct summary *s)
     }
 }
 
-static void put_following(const struct page *page, const struct summary *s)
+void put_recorder_cost(struct buffer *ret, const struct summary *s)
 {
-    struct buffer words = {0};
-    put_receipt(&words, s);
-    page_end_line(page);
-    page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
-    page->out->failed |= words.failed;
-    buffer_done(&words);
-}
-
-static void put_recorder(const struct page *page, const struct summary *s)
-{
-    struct buffer words = {0};
     if (s->recorder.cpu_ns == SUMMARY_UNKNOWN)
         return;
-    buffer_put_text(&words, "Recording took ");
-    put_duration(&words, s->recorder.cpu_ns);
-    buffer_put_text(&words, " of CPU");
+    buffer_put_text(ret, "Recording took ");
+    put_duration(ret, s->recorder.cpu_ns);
+    buffer_put_text(ret, " of CPU");
     if (s->wall_ns != SUMMARY_UNKNOWN && s->wall_ns > 0) {
-        buffer_put_text(&words, " (");
-        put_percent(&words, (double)s->recorder.cpu_ns / (double)s->wall_ns);
-        buffer_put_text(&words, " of a core)");
+        buffer_put_text(ret, " (");
+        put_percent(ret, (double)s->recorder.cpu_ns / (double)s->wall_ns);
+        buffer_put_text(ret, " of a core)");
     }
     if (s->recorder.peak_rss_bytes != SUMMARY_UNKNOWN) {
-        buffer_put_text(&words, ", ");
-        put_bytes(&words, s->recorder.peak_rss_bytes);
-        buffer_put_text(&words, " of memory");
+        buffer_put_text(ret, ", ");
+        put_bytes(ret, s->recorder.peak_rss_bytes);
+        buffer_put_text(ret, " of memory");
     }
     if (s->recorder.bytes_written != SUMMARY_UNKNOWN) {
-        buffer_put_text(&words, " and ");
-        put_bytes(&words, s->recorder.bytes_written);
-        buffer_put_text(&words, " of disk");
+        buffer_put_text(ret, " and ");
+        put_bytes(ret, s->recorder.bytes_written);
+        buffer_put_text(ret, " of disk");
     }
-    if (s->follow == NULL)
-        page_end_line(page);
-    page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
-    page->out->failed |= words.failed;
-    buffer_done(&words);
 }
 
-void summary_put_unknown(const struct page *page, const struct summary *s)
+void summary_each_unknown(const struct summary *s,
+                          void (*item)(void *user, const struct buffer *words), void *user)
 {
-    struct list list = {.page = page};
+    struct list list = {.item = item, .user = user};
     put_salvage(&list, s);
     put_times(&list, s);
     put_unseen(&list, s);
     put_causes(&list, s);
-    page->out->failed |= list.words.failed;
     buffer_done(&list.words);
-    if (s->follow != NULL)
-        put_following(page, s);
-    put_recorder(page, s);
+}
+
+/* ---- in the terminal ---- */
+
+struct on_page {
+    const struct page *page;
+    bool begun;
+};
+
+/* Under a heading with the first. */
+static void put_on_page(void *user, const struct buffer *words)
+{
+    struct on_page *on = user;
+    if (!on->begun) {
+        page_end_line(on->page);
+        page_line(on->page, INK_STRONG, 0, "Not known", 9);
+        on->begun = true;
+    }
+    page_item(on->page, INK_WARNING, words);
+    on->page->out->failed |= words->failed;
+}
+
+static void put_paragraph(const struct page *page, struct buffer *words)
+{
+    page_wrap(page, INK_FAINT, 0, 0, (const char *)words->data, words->len);
+    page->out->failed |= words->failed;
+    buffer_clear(words);
+}
+
+void summary_put_unknown(const struct page *page, const struct summary *s)
+{
+    struct on_page on = {.page = page};
+    struct buffer words = {0};
+    summary_each_unknown(s, put_on_page, &on);
+    put_receipt(&words, s);
+    if (words.len > 0 || s->recorder.cpu_ns != SUMMARY_UNKNOWN)
+        page_end_line(page);
+    if (words.len > 0)
+        put_paragraph(page, &words);
+    put_recorder_cost(&words, s);
+    if (words.len > 0)
+        put_paragraph(page, &words);
+    buffer_done(&words);
 }

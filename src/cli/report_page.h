@@ -1,0 +1,15 @@
+/* tacho report --html: the file that the page is written to. */
+#ifndef TACHO_CLI_REPORT_PAGE_H
+#define TACHO_CLI_REPORT_PAGE_H
+
+#include "analyse/scopes.h"
+#include "analyse/summary.h"
+
+/*
+ * Writes the page of a recording to `path`, "-" for stdout. A file that is there already is replaced
+ * if it is a page of ours, and as a whole or not at all; any other only with `force`. An exit status.
+ */
+int report_page(const char *path, bool force, const struct summary *summary,
+                const struct scopes *scopes);
+
+#endif
