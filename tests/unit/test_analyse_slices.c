@@ -61,6 +61,7 @@ static void test_threads_are_told_apart(void **state)
 
 #define STEPS 40000
 #define STEP_NS 1000
+#define BLOCK_MARKS_PUT 10000
 
 /* Outer scopes of 1 ms, with a short "a" and a shorter "b" each µs inside. */
 static struct tacho_recording *many(struct scene *scene)
@@ -82,7 +83,10 @@ static struct tacho_recording *many(struct scene *scene)
     made_site(&scene->m, 1, "a", "");
     made_site(&scene->m, 2, "b", "");
     made_site(&scene->m, 3, "outer", "");
-    scene_marks(scene, 1, 0, mark, n);
+    for (size_t at = 0; at < n; at += BLOCK_MARKS_PUT) {
+        scene_marks(scene, 1, at, mark + at, n - at < BLOCK_MARKS_PUT ? n - at : BLOCK_MARKS_PUT);
+        made_marks_block(&scene->m, &scene->k);
+    }
     return scene_end(scene);
 }
 
@@ -103,8 +107,8 @@ static void test_the_short_are_merged_and_no_time_is_invented(void **state)
             outer++;
             assert_int_equal(it->site, 2);
             assert_int_equal(it->to_ns - it->from_ns, 999950);
-        } else {
-            assert_int_equal(it->site, 0); /* a took most */
+        } else if (it->to_ns - it->from_ns > 600) { /* merged ones: a took most */
+            assert_int_equal(it->site, 0);
         }
         if (i > 0)
             assert_true(it->from_ns >= s.slice[i - 1].from_ns);
