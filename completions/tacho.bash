@@ -123,9 +123,12 @@ _tacho_export()
 
 _tacho_report()
 {
-    [[ $prev == --width ]] && return
+    case $prev in
+    --width) return ;;
+    --html) _tacho_files "$cur" ''; return ;;
+    esac
     if [[ $cur == -* ]]; then
-        _tacho_words "$cur" '--json --width --help'
+        _tacho_words "$cur" '--json --html --force --width --help'
     else
         _tacho_recordings "$cur"
     fi

@@ -79,6 +79,8 @@ complete -c tacho -n __fish_tacho_recording -s h -l help -d 'Summary of the opti
 complete -c tacho -n '__fish_tacho_using record' -x -a '(__fish_complete_subcommand --fcs-skip=2 -o --output -i --interval -d --duration -p --pid --wait --follow --stream)'
 
 complete -c tacho -n '__fish_tacho_using report' -l json -d Machine-readable
+complete -c tacho -n '__fish_tacho_using report' -l html -r -F -d 'One page for a browser'
+complete -c tacho -n '__fish_tacho_using report' -l force -d 'Replace any file'
 complete -c tacho -n '__fish_tacho_using report' -l width -x -d 'Columns to use'
 complete -c tacho -n '__fish_tacho_using report' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using report' -k -a '(__fish_complete_suffix .tacho)'

@@ -84,9 +84,9 @@ static void put_line(struct json *j, struct pack *pack, const struct summary *s,
 static void put_limit(struct json *j, const struct summary *s, const struct charts *c,
                       const struct chart *chart)
 {
-    uint64_t value = strcmp(chart->key, "cpu") == 0   ? s->processors
-                     : strcmp(chart->key, "rss") == 0 ? s->memory_total_bytes
-                                                      : SUMMARY_UNKNOWN;
+    uint64_t value = strcmp(chart->key, "cpu") == 0      ? s->processors
+                     : strcmp(chart->key, "memory") == 0 ? s->memory_total_bytes
+                                                         : SUMMARY_UNKNOWN;
     if (value == SUMMARY_UNKNOWN || largest(c, chart) < LIMIT_NEAR * (double)value) {
         json_null(j, "limit");
         return;
