@@ -13,7 +13,25 @@ import sys
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
-SCRIPTS = ["unpack.js", "span.js", "charts.js", "lanes.js", "tables.js", "page.js"]
+SCRIPTS = [
+    "unpack.js",
+    "quantities.js",
+    "span.js",
+    "colours.js",
+    "pictures.js",
+    "levels.js",
+    "gestures.js",
+    "tip.js",
+    "labels.js",
+    "timebar.js",
+    "charts.js",
+    "lanes.js",
+    "process_lanes.js",
+    "scope_lanes.js",
+    "tables.js",
+    "process_table.js",
+    "page.js",
+]
 LITERAL_BYTES = 90
 
 
