@@ -25,7 +25,7 @@ static void put_failed(struct buffer *ret, const struct finding *f)
 static void put_gaps(struct buffer *ret, const struct finding *f)
 {
     if (f->count > 0) {
-        put_with(ret, "nothing was recorded for ", f->ns, put_duration);
+        put_with(ret, "Nothing was recorded for ", f->ns, put_duration);
         put_with(ret, " in ", f->count, put_count);
         buffer_put_text(ret, f->count == 1 ? " gap" : " gaps");
     } else {
@@ -36,7 +36,7 @@ static void put_gaps(struct buffer *ret, const struct finding *f)
 
 static void put_cores_share(struct buffer *ret, const struct finding *f, const char *which)
 {
-    buffer_put_text(ret, "for ");
+    buffer_put_text(ret, "For ");
     put_percent(ret, f->share);
     buffer_printf(ret, " of the time %s", which);
     put_count(ret, f->of);
@@ -71,25 +71,25 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
 {
     switch (f->kind) {
     case FINDING_ROOT_FAILED:
-        buffer_put_text(ret, WIFSIGNALED(f->status) ? "the command was killed by "
-                                                    : "the command failed: ");
+        buffer_put_text(ret, WIFSIGNALED(f->status) ? "The command was killed by "
+                                                    : "The command failed: ");
         put_wait_status(ret, f->status);
         break;
-    case FINDING_UNFINISHED: buffer_put_text(ret, "the recording ends without its end"); break;
+    case FINDING_UNFINISHED: buffer_put_text(ret, "The recording ends without its end"); break;
     case FINDING_FAILED: put_failed(ret, f); break;
     case FINDING_MEMORY_FULL: put_of_machine(ret, f); break;
     case FINDING_SWAP:
-        put_with(ret, "up to ", f->bytes, put_bytes);
+        put_with(ret, "Up to ", f->bytes, put_bytes);
         buffer_put_text(ret, " of the job's memory were swapped out");
         break;
     case FINDING_IO_WAIT:
-        put_with(ret, "processes waited ", f->ns, put_duration);
+        put_with(ret, "Processes waited ", f->ns, put_duration);
         buffer_put_text(ret, " for disks, ");
         put_percent(ret, f->share);
         buffer_put_text(ret, " of the wall time");
         break;
     case FINDING_OTHERS:
-        buffer_put_text(ret, "others on this machine used ");
+        buffer_put_text(ret, "Others on this machine used ");
         put_decimal(ret, f->cores, 2);
         buffer_printf(ret, " of %" PRIu64 " processors meanwhile", f->of);
         break;

@@ -93,11 +93,13 @@ static void put_times(struct buffer *ret, const struct summary *s)
     if (!isnan(s->cpu.mean_cores)) {
         card(ret);
         html_real(ret, "cpu.mean_cores", s->cpu.mean_cores, 2);
+        html_put(ret, " <span>");
         if (s->processors != SUMMARY_UNKNOWN) {
-            html_put(ret, " of ");
+            html_put(ret, "of ");
             html_number(ret, "machine.processors", s->processors, put_count);
+            html_put(ret, " ");
         }
-        card_words(ret, "processors in use on average");
+        html_put(ret, "processors in use on average</span></li>\n");
     }
 }
 

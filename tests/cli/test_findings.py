@@ -18,14 +18,14 @@ def texts(found):
 
 def test_a_failed_command_is_bad_and_comes_first(tmp_path):
     found = findings(tmp_path, "sh", "-c", "false & wait $!; exit 3", status=3)
-    assert found[0] == {"severity": "bad", "text": "the command failed: exit 3", "advice": None}
+    assert found[0] == {"severity": "bad", "text": "The command failed: exit 3", "advice": None}
     assert found[1]["severity"] == "warning"
     assert found[1]["text"].startswith("2 of 2 processes failed")
 
 
 def test_a_killed_command_names_its_signal(tmp_path):
     found = findings(tmp_path, "sh", "-c", "kill -9 $$", status=137)
-    assert found[0]["text"] == "the command was killed by SIGKILL"
+    assert found[0]["text"] == "The command was killed by SIGKILL"
 
 
 def test_a_good_short_command_has_nothing_of_its_own(tmp_path):
@@ -39,9 +39,9 @@ def test_one_core(tmp_path):
     found = findings(tmp_path, support.BURNER, "burn", "1.5")
     one = [f for f in found if "about one of" in f["text"]]
     if not one:  # others left less than a processor
-        assert any("others on this machine" in text for text in texts(found))
+        assert any("Others on this machine" in text for text in texts(found))
     else:
-        assert one[0]["text"].startswith("for ") and one[0]["severity"] == "note"
+        assert one[0]["text"].startswith("For ") and one[0]["severity"] == "note"
 
 
 def test_waiting(tmp_path):

@@ -122,7 +122,7 @@ def test_every_number_is_that_of_the_json(marked):
 def test_the_words_stand_in_the_page_without_script(marked):
     page, _ = page_of(marked)
     words = " ".join(page.words)
-    for expected in ("exit 3 after", "the command failed: exit 3", "step", "copy", "half", "wall time", "Method and limits"):
+    for expected in ("exit 3 after", "The command failed: exit 3", "step", "copy", "half", "wall time", "Method and limits"):
         assert expected in words
     for section in ("findings", "charts", "process-lanes", "scope-lanes", "categories", "scopes", "processes", "labels", "method"):
         assert page.ids[section] == "section"
