@@ -142,8 +142,21 @@ static int report_one(const struct request *request, const char *path)
 
 /* ---- several, side by side ---- */
 
-/* Adds those that can be read, `json` NULL: without a summary of each. An exit status. */
-static int add_all(const struct recording_list *list, struct json *json, struct together *ret)
+/* The charts of one more, which has just been added. */
+static int add_charts(struct charts_together *charts, const struct together *t,
+                      const struct summary *summary)
+{
+    struct buffer who = {0};
+    together_put_who_in_words(&who, t, t->members - 1);
+    buffer_put_byte(&who, '\0');
+    int r = who.failed ? -ENOMEM : charts_together_add(charts, (const char *)who.data, summary);
+    buffer_done(&who);
+    return r;
+}
+
+/* Adds those that can be read; `json` NULL: without a summary of each. An exit status. */
+static int add_all(const struct recording_list *list, struct json *json,
+                   struct charts_together *charts, struct together *ret)
 {
     int status = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -155,9 +168,11 @@ static int add_all(const struct recording_list *list, struct json *json, struct 
         if (json != NULL)
             json_put_summary(json, &o.summary, &o.scopes);
         int r = together_add(ret, list->path[i], &o.summary, &o.scopes);
+        if (r == 0 && charts != NULL)
+            r = add_charts(charts, ret, &o.summary);
         close_one(&o);
         if (r != 0) {
-            cli_failed("out of memory");
+            cli_failed("%s: %s", list->path[i], r == -ENOMEM ? "out of memory" : strerror(-r));
             return r;
         }
     }
@@ -170,19 +185,24 @@ static int report_several(const struct request *request, const struct recording_
     struct json json = {.out = &text};
     struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
     struct together together = {0};
+    struct charts_together charts = {0};
     int printed = 0;
     if (request->json)
         together_begin_json(&json);
-    int status = add_all(list, request->json ? &json : NULL, &together);
+    int status = add_all(list, request->json ? &json : NULL, request->html != NULL ? &charts : NULL,
+                         &together);
     if (status >= 0 && together.members > 0) {
         text.failed |= together_finish(&together) != 0;
         if (request->json && !text.failed)
             together_end_json(&json, &together);
-        else if (!text.failed)
+        else if (request->html == NULL && !text.failed)
             together_put_text(&page, &together);
-        printed = print(&text);
+        printed = request->html != NULL && !text.failed
+                      ? report_page_together(request->html, request->force, &together, &charts)
+                      : print(&text);
     }
     together_done(&together);
+    charts_together_done(&charts);
     buffer_done(&text);
     return printed != 0 ? printed : status != 0 ? EXIT_FAILED : 0;
 }

@@ -17,11 +17,23 @@
 
 #ifndef HAVE_PAGE
 
+static int no_pages(void)
+{
+    return cli_failed("this build makes no pages: configure with -Dpage=enabled (zlib)");
+}
+
 int report_page(const char *path, bool force, const struct summary *summary,
                 const struct scopes *scopes)
 {
     (void)path, (void)force, (void)summary, (void)scopes;
-    return cli_failed("this build makes no pages: configure with -Dpage=enabled (zlib)");
+    return no_pages();
+}
+
+int report_page_together(const char *path, bool force, const struct together *together,
+                         struct charts_together *charts)
+{
+    (void)path, (void)force, (void)together, (void)charts;
+    return no_pages();
 }
 
 #else
@@ -93,24 +105,46 @@ static int to_stdout(const struct buffer *text)
     return cli_finish();
 }
 
+/* What there is to lose is looked at before the page is made. */
+static int may_write(const char *path, bool force)
+{
+    struct stat there;
+    bool device = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+    if (strcmp(path, "-") == 0 || force || device || is_ours(path))
+        return 0;
+    return cli_failed("%s is there and no page of tacho's: --force replaces it", path);
+}
+
+/* `r`: how making it went. */
+static int put(const char *path, int r, struct buffer *text)
+{
+    int status;
+    if (r != 0) {
+        status = cli_failed("cannot make the page: %s", strerror(-r));
+    } else if (strcmp(path, "-") == 0) {
+        status = to_stdout(text);
+    } else {
+        r = write_page(path, text);
+        status = r != 0 ? cli_failed("%s: %s", path, strerror(-r)) : 0;
+    }
+    buffer_done(text);
+    return status;
+}
+
 int report_page(const char *path, bool force, const struct summary *summary,
                 const struct scopes *scopes)
 {
-    bool to_file = strcmp(path, "-") != 0;
-    struct stat there;
     struct buffer text = {0};
-    if (to_file && !force && (stat(path, &there) != 0 || S_ISREG(there.st_mode)) && !is_ours(path))
-        return cli_failed("%s is there and no page of tacho's: --force replaces it", path);
-    int r = html_put_page(&text, summary, scopes);
-    int status = r != 0 ? cli_failed("cannot make the page: %s", strerror(-r)) : 0;
-    if (status == 0 && to_file) {
-        r = write_page(path, &text);
-        status = r != 0 ? cli_failed("%s: %s", path, strerror(-r)) : 0;
-    } else if (status == 0) {
-        status = to_stdout(&text);
-    }
-    buffer_done(&text);
-    return status;
+    int status = may_write(path, force);
+    return status != 0 ? status : put(path, html_put_page(&text, summary, scopes), &text);
+}
+
+int report_page_together(const char *path, bool force, const struct together *together,
+                         struct charts_together *charts)
+{
+    struct buffer text = {0};
+    int status = may_write(path, force);
+    return status != 0 ? status : put(path, html_put_together(&text, together, charts), &text);
 }
 
 #endif

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <math.h>
 
-#include "analyse/charts.h"
 #include "base/text.h"
 #include "report/html_parts.h"
 
@@ -59,11 +58,11 @@ static const char *const kind_name[] = {
     [CHART_MACHINE] = "machine",
 };
 
-static void put_line(struct json *j, struct pack *pack, const struct summary *s,
+static void put_line(struct json *j, struct pack *pack, const struct html_scale *scale,
                      const struct charts *c, const struct chart_line *line, int digits)
 {
     const struct tacho_process *p = line->role == CHART_PART && line->entity != 0
-                                        ? tacho_process_of(s->rec, line->entity)
+                                        ? tacho_process_of(scale->rec, line->entity)
                                         : NULL;
     json_begin(j, NULL, '{');
     put_harmless(j, "name", line->name);
@@ -81,11 +80,11 @@ static void put_line(struct json *j, struct pack *pack, const struct summary *s,
     json_end(j, '}');
 }
 
-static void put_limit(struct json *j, const struct summary *s, const struct charts *c,
+static void put_limit(struct json *j, const struct html_scale *scale, const struct charts *c,
                       const struct chart *chart)
 {
-    uint64_t value = strcmp(chart->key, "cpu") == 0      ? s->processors
-                     : strcmp(chart->key, "memory") == 0 ? s->memory_total_bytes
+    uint64_t value = strcmp(chart->key, "cpu") == 0      ? scale->processors
+                     : strcmp(chart->key, "memory") == 0 ? scale->memory_bytes
                                                          : SUMMARY_UNKNOWN;
     if (value == SUMMARY_UNKNOWN || largest(c, chart) < LIMIT_NEAR * (double)value) {
         json_null(j, "limit");
@@ -93,11 +92,11 @@ static void put_limit(struct json *j, const struct summary *s, const struct char
     }
     json_begin(j, "limit", '{');
     json_number(j, "value", value);
-    json_text(j, "name", value == s->processors ? "processors" : "memory of the machine");
+    json_text(j, "name", value == scale->processors ? "processors" : "memory of the machine");
     json_end(j, '}');
 }
 
-static void put_chart(struct json *j, struct pack *pack, const struct summary *s,
+static void put_chart(struct json *j, struct pack *pack, const struct html_scale *scale,
                       const struct charts *c, const struct chart *chart)
 {
     int digits = digits_of(c, chart);
@@ -107,34 +106,46 @@ static void put_chart(struct json *j, struct pack *pack, const struct summary *s
     json_text(j, "unit", chart->unit);
     if (chart->category != NULL)
         put_harmless(j, "category", chart->category);
-    json_signed(j, "from_ns", (int64_t)(c->from_ns - s->started_ns));
+    json_signed(j, "from_ns", (int64_t)(c->from_ns - scale->origin_ns));
     json_seconds(j, "bucket_s", c->bucket_ns);
     json_number(j, "count", c->buckets);
-    put_limit(j, s, c, chart);
+    put_limit(j, scale, c, chart);
     json_begin(j, "lines", '[');
     for (size_t i = 0; i < chart->lines; i++)
-        put_line(j, pack, s, c, &chart->line[i], digits);
+        put_line(j, pack, scale, c, &chart->line[i], digits);
     json_end(j, ']');
     json_end(j, '}');
     pack_cut(pack);
 }
 
-/* A page is for what there was: charts of nothing but 0 would only be in the way. */
-int json_put_charts(struct json *j, struct pack *pack, const struct summary *s, size_t *ret_count)
+size_t json_put_charts(struct json *j, struct pack *pack, const struct charts *charts,
+                       const struct html_scale *scale)
 {
+    size_t count = 0;
+    json_begin(j, "charts", '[');
+    for (size_t i = 0; i < charts->count; i++) {
+        if (charts->chart[i].zero)
+            continue;
+        put_chart(j, pack, scale, charts, &charts->chart[i]);
+        count++;
+    }
+    json_end(j, ']');
+    return count;
+}
+
+int json_put_own_charts(struct json *j, struct pack *pack, const struct summary *s,
+                        size_t *ret_count)
+{
+    const struct html_scale scale = {.rec = s->rec,
+                                     .origin_ns = s->started_ns,
+                                     .processors = s->processors,
+                                     .memory_bytes = s->memory_total_bytes};
     struct charts charts;
     int r = charts_make(s, BUCKETS_MAX, TOP, &charts);
     *ret_count = 0;
     if (r != 0)
         return r;
-    json_begin(j, "charts", '[');
-    for (size_t i = 0; i < charts.count; i++) {
-        if (charts.chart[i].zero)
-            continue;
-        put_chart(j, pack, s, &charts, &charts.chart[i]);
-        (*ret_count)++;
-    }
-    json_end(j, ']');
+    *ret_count = json_put_charts(j, pack, &charts, &scale);
     charts_done(&charts);
     return 0;
 }

@@ -1,70 +1,28 @@
 /* The page's tables of what the code marked: time per category and process, scopes, labels. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "report/html_parts.h"
+#include "report/html_table.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define PROCESSES_SHOWN 256 /* as in --json */
 #define COLUMNS_SHOWN 12    /* categories with a column of their own; the bar has all */
-#define BAR_WIDTH 100.0
 #define KEY_CAP 64
-
-static void cell_seconds(struct buffer *ret, const char *key, uint64_t ns)
-{
-    html_put(ret, "<td class=\"number\">");
-    html_seconds(ret, key, ns, put_time);
-    html_put(ret, "</td>");
-}
-
-static void cell_number(struct buffer *ret, const char *key, uint64_t value,
-                        void (*put)(struct buffer *ret, uint64_t value))
-{
-    html_put(ret, "<td class=\"number\">");
-    html_number(ret, key, value, put);
-    html_put(ret, "</td>");
-}
-
-static void cell_text(struct buffer *ret, const char *text)
-{
-    html_put(ret, "<td>");
-    html_text(ret, text, strlen(text));
-    html_put(ret, "</td>");
-}
-
-static void heading_cell(struct buffer *ret, const char *text, bool number)
-{
-    html_put(ret, number ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">");
-    html_text(ret, text, strlen(text));
-    html_put(ret, "</th>");
-}
 
 /* ---- categories ---- */
 
-/* The place of a category in the order of time is its colour; "Others" has one of its own. */
+/* The place of a category in the order of time is its colour. */
 static size_t place_of(const struct scopes *s, uint32_t category)
 {
     size_t i = 0;
+    if (category == 0)
+        return HTML_OTHERS;
     while (s->by_time[i] != category)
         i++;
     return i;
-}
-
-static void put_class(struct buffer *ret, size_t place, uint32_t category)
-{
-    if (category == 0)
-        html_put(ret, "class=\"category-other\"");
-    else
-        buffer_printf(ret, "class=\"category-%zu\"", place);
-}
-
-static void put_swatch(struct buffer *ret, size_t place, uint32_t category)
-{
-    html_put(ret, "<svg class=\"swatch\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">"
-                  "<rect width=\"10\" height=\"10\" ");
-    put_class(ret, place, category);
-    html_put(ret, "></rect></svg> ");
 }
 
 static size_t columns_of(const struct scopes *s)
@@ -76,47 +34,34 @@ static size_t columns_of(const struct scopes *s)
 static void put_category_heading(struct buffer *ret, const struct scopes *s)
 {
     html_put(ret, "<thead><tr>");
-    heading_cell(ret, "process", false);
-    heading_cell(ret, "share of its time", false);
+    html_heading_cell(ret, "process", false);
+    html_heading_cell(ret, "share of its time", false);
     for (size_t i = 0; i < columns_of(s); i++) {
         html_put(ret, "<th scope=\"col\" class=\"number\">");
-        put_swatch(ret, i, s->by_time[i]);
+        html_put_swatch(ret, i);
         html_text(ret, s->category[s->by_time[i]].name, strlen(s->category[s->by_time[i]].name));
         html_put(ret, "</th>");
     }
     html_put(ret, "<th scope=\"col\" class=\"number\">");
-    put_swatch(ret, 0, 0);
+    html_put_swatch(ret, HTML_OTHERS);
     html_put(ret, "Others</th>");
-    heading_cell(ret, "wall time", true);
+    html_heading_cell(ret, "wall time", true);
     html_put(ret, "</tr></thead>\n<tbody>\n");
 }
 
 static void put_bar(struct buffer *ret, const struct scopes *s, const struct scope_process *p)
 {
-    uint64_t wall = p->to_ns - p->from_ns;
-    double at = 0;
-    html_put(ret, "<td class=\"bar\"><svg class=\"bar\" viewBox=\"0 0 100 10\" "
-                  "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"");
-    for (size_t i = 0; i < p->parts && wall > 0; i++) {
-        const char *name = s->category[p->part[i].category].name;
-        html_put(ret, i > 0 ? ", " : "");
-        html_text(ret, name, strlen(name));
-        html_put(ret, " ");
-        put_percent(ret, (double)p->part[i].ns / (double)wall);
+    struct html_part *part = calloc(p->parts, sizeof *part);
+    ret->failed |= part == NULL;
+    for (size_t i = 0; part != NULL && i < p->parts; i++) {
+        uint32_t category = p->part[i].category;
+        part[i] = (struct html_part){.name = s->category[category].name,
+                                     .ns = p->part[i].ns,
+                                     .place = place_of(s, category)};
     }
-    html_put(ret, "\">");
-    for (size_t i = 0; i < p->parts && wall > 0; i++) {
-        double width = BAR_WIDTH * (double)p->part[i].ns / (double)wall;
-        html_put(ret, "<rect x=\"");
-        put_decimal(ret, at, 3);
-        html_put(ret, "\" width=\"");
-        put_decimal(ret, width, 3);
-        html_put(ret, "\" height=\"10\" ");
-        put_class(ret, place_of(s, p->part[i].category), p->part[i].category);
-        html_put(ret, "></rect>");
-        at += width;
-    }
-    html_put(ret, "</svg></td>");
+    if (part != NULL)
+        html_put_bar(ret, part, p->parts, p->to_ns - p->from_ns);
+    free(part);
 }
 
 static uint64_t part_ns(const struct scope_process *p, uint32_t category)
@@ -137,9 +82,9 @@ static void put_category_row(struct buffer *ret, const struct scopes *s,
     html_put(ret, "</td>");
     put_bar(ret, s, p);
     for (size_t i = 0; i < columns_of(s); i++)
-        cell_seconds(ret, NULL, part_ns(p, s->by_time[i]));
-    cell_seconds(ret, NULL, part_ns(p, 0));
-    cell_seconds(ret, NULL, p->to_ns - p->from_ns);
+        html_cell_seconds(ret, NULL, part_ns(p, s->by_time[i]));
+    html_cell_seconds(ret, NULL, part_ns(p, 0));
+    html_cell_seconds(ret, NULL, p->to_ns - p->from_ns);
     html_put(ret, "</tr>\n");
     buffer_done(&name);
 }
@@ -150,11 +95,11 @@ static void put_category_sums(struct buffer *ret, const struct scopes *s)
     html_put(ret, "</tbody>\n<tfoot><tr><td>all</td><td></td>");
     for (size_t i = 0; i < columns_of(s); i++) {
         snprintf(key, sizeof key, "categories.%zu.total_s", i);
-        cell_seconds(ret, key, s->category[s->by_time[i]].total_ns);
+        html_cell_seconds(ret, key, s->category[s->by_time[i]].total_ns);
     }
     snprintf(key, sizeof key, "categories.%zu.total_s", s->categories - 1);
-    cell_seconds(ret, key, s->category[0].total_ns);
-    cell_seconds(ret, NULL, s->wall_ns);
+    html_cell_seconds(ret, key, s->category[0].total_ns);
+    html_cell_seconds(ret, NULL, s->wall_ns);
     html_put(ret, "</tr></tfoot></table>\n");
 }
 
@@ -195,21 +140,21 @@ static void put_scope_row(struct buffer *ret, const struct scope_row *row, size_
     bool timed = row->timed > 0;
 #define KEY(name) (snprintf(key, sizeof key, "scopes.%zu." name, place), key)
     html_put(ret, "<tr>");
-    cell_text(ret, row->name != NULL ? row->name : "?");
-    cell_text(ret, row->category);
-    cell_number(ret, KEY("count"), row->count, put_count);
-    cell_seconds(ret, KEY("total_s"), row->total_ns);
-    cell_seconds(ret, KEY("self_s"), timed ? row->self_ns : SCOPES_UNKNOWN);
-    cell_seconds(ret, KEY("min_s"), timed ? row->min_ns : SCOPES_UNKNOWN);
-    cell_seconds(ret, KEY("mean_s"), row->sum_ns / row->count);
-    cell_seconds(ret, KEY("p50_s"), row->p50_ns);
-    cell_seconds(ret, KEY("p99_s"), row->p99_ns);
-    cell_seconds(ret, KEY("max_s"), row->max_ns);
-    cell_seconds(ret, KEY("cpu_s"), row->use.cpu_ns);
-    cell_number(ret, KEY("processes"), timed ? row->use.processes : SCOPES_UNKNOWN, put_count);
-    cell_number(ret, KEY("read_bytes"), row->use.read_bytes, put_bytes);
-    cell_number(ret, KEY("write_bytes"), row->use.write_bytes, put_bytes);
-    cell_number(ret, KEY("rss_peak_bytes"), row->use.rss_peak_bytes, put_bytes);
+    html_cell_text(ret, row->name != NULL ? row->name : "?");
+    html_cell_text(ret, row->category);
+    html_cell_number(ret, KEY("count"), row->count, put_count);
+    html_cell_seconds(ret, KEY("total_s"), row->total_ns);
+    html_cell_seconds(ret, KEY("self_s"), timed ? row->self_ns : SCOPES_UNKNOWN);
+    html_cell_seconds(ret, KEY("min_s"), timed ? row->min_ns : SCOPES_UNKNOWN);
+    html_cell_seconds(ret, KEY("mean_s"), row->sum_ns / row->count);
+    html_cell_seconds(ret, KEY("p50_s"), row->p50_ns);
+    html_cell_seconds(ret, KEY("p99_s"), row->p99_ns);
+    html_cell_seconds(ret, KEY("max_s"), row->max_ns);
+    html_cell_seconds(ret, KEY("cpu_s"), row->use.cpu_ns);
+    html_cell_number(ret, KEY("processes"), timed ? row->use.processes : SCOPES_UNKNOWN, put_count);
+    html_cell_number(ret, KEY("read_bytes"), row->use.read_bytes, put_bytes);
+    html_cell_number(ret, KEY("write_bytes"), row->use.write_bytes, put_bytes);
+    html_cell_number(ret, KEY("rss_peak_bytes"), row->use.rss_peak_bytes, put_bytes);
     html_put(ret, "</tr>\n");
 #undef KEY
 }
@@ -234,7 +179,7 @@ void html_put_scopes(struct buffer *ret, const struct scopes *s)
     html_put(ret, "<table class=\"sortable\" id=\"scope-table\">\n<caption>What each scope took; a "
                   "block that starts processes is billed for them</caption>\n<thead><tr>");
     for (size_t i = 0; i < sizeof scope_heading / sizeof *scope_heading; i++)
-        heading_cell(ret, scope_heading[i].text, scope_heading[i].number);
+        html_heading_cell(ret, scope_heading[i].text, scope_heading[i].number);
     html_put(ret, "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < shown; i++)
         put_scope_row(ret, &s->row[i], i);
@@ -251,13 +196,13 @@ static void put_label_row(struct buffer *ret, const struct summary *s,
     const struct tacho_process *process = tacho_process_of(s->rec, label->entity);
     struct buffer name = {0};
     html_put(ret, "<tr>");
-    cell_seconds(ret, NULL, html_since(s, label->time_ns));
+    html_cell_seconds(ret, NULL, html_since(s, label->time_ns));
     html_put(ret, "<td>");
     if (process != NULL)
         put_process_name(&name, process);
     html_words(ret, &name);
     html_put(ret, "</td>");
-    cell_text(ret, label->text);
+    html_cell_text(ret, label->text);
     html_put(ret, "</tr>\n");
     buffer_done(&name);
 }
@@ -269,9 +214,9 @@ void html_put_labels(struct buffer *ret, const struct summary *s)
         return;
     html_section(ret, "labels", "Labels");
     html_put(ret, "<table class=\"sortable\">\n<thead><tr>");
-    heading_cell(ret, "at", true);
-    heading_cell(ret, "process", false);
-    heading_cell(ret, "label", false);
+    html_heading_cell(ret, "at", true);
+    html_heading_cell(ret, "process", false);
+    html_heading_cell(ret, "label", false);
     html_put(ret, "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < shown; i++)
         put_label_row(ret, s, tacho_label_at(s->rec, i));

@@ -16,9 +16,8 @@ static void put_embedded(struct buffer *ret, const char *element, const struct e
     buffer_printf(ret, "</%s>\n", element);
 }
 
-static void put_begin(struct buffer *ret, const struct summary *s)
+void html_put_begin(struct buffer *ret, struct buffer *title)
 {
-    struct buffer title = {0};
     html_put(ret, HTML_PAGE_BEGIN "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     buffer_printf(ret,
                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
@@ -28,10 +27,8 @@ static void put_begin(struct buffer *ret, const struct summary *s)
     html_put(ret, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                   "<meta name=\"color-scheme\" content=\"light dark\">\n"
                   "<meta name=\"generator\" content=\"tacho " TACHO_VERSION "\">\n<title>");
-    put_summary_title(&title, s);
-    html_words(ret, &title);
+    html_words(ret, title);
     html_put(ret, "</title>\n");
-    buffer_done(&title);
     put_embedded(ret, "style", &page_style);
     html_put(ret, "</head>\n<body>\n");
 }
@@ -42,6 +39,14 @@ static void put_picture_section(struct buffer *ret, const char *id, const char *
     html_section(ret, id, heading);
     html_put(ret, "<noscript><p>Drawn with JavaScript.</p></noscript>\n"
                   "<div class=\"picture\"></div>\n");
+    html_section_end(ret);
+}
+
+void html_put_charts_section(struct buffer *ret)
+{
+    html_section(ret, "charts", "Over time");
+    html_put(ret, "<noscript><p>Drawn with JavaScript.</p></noscript>\n"
+                  "<div class=\"controls\"></div>\n<div class=\"pictures\"></div>\n");
     html_section_end(ret);
 }
 
@@ -72,7 +77,7 @@ static int put_drawn(struct json *j, struct pack *pack, const struct summary *s,
     json_number(j, "version", 1);
     json_seconds(j, "to_s", s->wall_ns);
     json_seconds(j, "started_unix_s", s->started_real_ns);
-    int r = json_put_charts(j, pack, s, &ret->charts);
+    int r = json_put_own_charts(j, pack, s, &ret->charts);
     json_put_labels(j, pack, &texts, s);
     json_put_process_columns(j, pack, &texts, s);
     if (r == 0)
@@ -87,6 +92,17 @@ static int put_drawn(struct json *j, struct pack *pack, const struct summary *s,
     return r;
 }
 
+void html_put_end(struct buffer *ret, const struct buffer *drawn, const struct pack *pack)
+{
+    html_put(ret, "</main>\n<script type=\"application/json\" id=\"page\">");
+    buffer_put(ret, drawn->data, drawn->len);
+    html_put(ret, "</script>\n");
+    buffer_put(ret, pack->blocks.data, pack->blocks.len);
+    put_embedded(ret, "script", &page_script);
+    html_put(ret, "</body>\n</html>\n");
+    ret->failed |= pack->failed || drawn->failed;
+}
+
 int html_put_page(struct buffer *ret, const struct summary *s, const struct scopes *scopes)
 {
     struct buffer drawn = {0};
@@ -98,7 +114,10 @@ int html_put_page(struct buffer *ret, const struct summary *s, const struct scop
     if (r == 0)
         r = html_tree_make(s, &tree);
     if (r == 0) {
-        put_begin(ret, s);
+        struct buffer title = {0};
+        put_summary_title(&title, s);
+        html_put_begin(ret, &title);
+        buffer_done(&title);
         html_put_head(ret, s, scopes);
         put_pictures(ret, s, counts);
         html_put_categories(ret, s, scopes);
@@ -106,14 +125,8 @@ int html_put_page(struct buffer *ret, const struct summary *s, const struct scop
         html_put_processes(ret, s, &tree);
         html_put_labels(ret, s);
         html_put_method(ret, s);
-        html_put(ret, "</main>\n<script type=\"application/json\" id=\"page\">");
-        buffer_put(ret, drawn.data, drawn.len);
-        html_put(ret, "</script>\n");
-        buffer_put(ret, pack.blocks.data, pack.blocks.len);
-        put_embedded(ret, "script", &page_script);
-        html_put(ret, "</body>\n</html>\n");
-        if (pack.failed || drawn.failed || ret->failed)
-            r = -ENOMEM;
+        html_put_end(ret, &drawn, &pack);
+        r = ret->failed ? -ENOMEM : 0;
     }
     html_tree_done(&tree);
     pack_done(&pack);

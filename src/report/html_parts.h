@@ -2,6 +2,7 @@
 #ifndef TACHO_REPORT_HTML_PARTS_H
 #define TACHO_REPORT_HTML_PARTS_H
 
+#include "analyse/charts.h"
 #include "analyse/scopes.h"
 #include "analyse/summary.h"
 #include "report/html.h"
@@ -27,6 +28,11 @@ struct html_tree {
 int html_tree_make(const struct summary *summary, struct html_tree *ret);
 void html_tree_done(struct html_tree *tree);
 
+/* html_page.c: what each page begins and ends with, and where its charts are drawn. */
+void html_put_begin(struct buffer *ret, struct buffer *title);
+void html_put_charts_section(struct buffer *ret);
+void html_put_end(struct buffer *ret, const struct buffer *drawn, const struct pack *pack);
+
 /* html_head.c: who, the verdict, the cards, the findings. */
 void html_put_head(struct buffer *ret, const struct summary *summary, const struct scopes *scopes);
 
@@ -42,9 +48,20 @@ void html_put_categories(struct buffer *ret, const struct summary *summary,
 void html_put_scopes(struct buffer *ret, const struct scopes *scopes);
 void html_put_labels(struct buffer *ret, const struct summary *summary);
 
-/* html_charts.c: the curves. As charts_make; `ret_count`: how many there are. */
-int json_put_charts(struct json *json, struct pack *pack, const struct summary *summary,
-                    size_t *ret_count);
+/* html_charts.c: curves. `rec` is NULL where no line is of a process; unknown limits SUMMARY_UNKNOWN. */
+struct html_scale {
+    const struct tacho_recording *rec;
+    uint64_t origin_ns; /* 0 s of the page, on the charts' clock */
+    uint64_t processors, memory_bytes;
+};
+
+/* How many there are: charts of nothing but 0 would only be in the way, and are left out. */
+size_t json_put_charts(struct json *json, struct pack *pack, const struct charts *charts,
+                       const struct html_scale *scale);
+
+/* Those of one recording. As charts_make. */
+int json_put_own_charts(struct json *json, struct pack *pack, const struct summary *summary,
+                        size_t *ret_count);
 
 /* html_lanes.c: labels, and the scopes of threads, for the script. */
 void json_put_labels(struct json *json, struct pack *pack, struct html_texts *texts,

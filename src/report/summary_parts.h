@@ -51,6 +51,14 @@ void together_put_tables(const struct page *page, const struct together *togethe
 /* Appends "3" of a rank, or "pid 123" of another. */
 void together_put_who(struct buffer *ret, const struct together *together, size_t member);
 
+/* "4 recordings of 4 ranks of job 17"; "on node1, from …, over 12 s"; which ranks are missing. */
+void together_put_title(struct buffer *ret, const struct together *together);
+void together_put_when(struct buffer *ret, const struct together *together);
+void together_put_missing(struct buffer *ret, const struct together *together);
+
+/* How a member ended, and how that is to look. */
+enum ink together_put_end(struct buffer *ret, const struct together_member *member);
+
 /* Appends "exit 2" or "SIGKILL", of a status as waitpid(2) gives it. */
 void put_wait_status(struct buffer *ret, int status);
 

@@ -76,7 +76,7 @@ static const struct columns member_columns = {
                {"command", true, 0}},
 };
 
-static enum ink put_end(struct buffer *cell, const struct together_member *m)
+enum ink together_put_end(struct buffer *cell, const struct together_member *m)
 {
     if (m->root_status != SUMMARY_UNKNOWN)
         put_wait_status(cell, (int)m->root_status);
@@ -89,7 +89,7 @@ static enum ink put_end(struct buffer *cell, const struct together_member *m)
 static void put_member(struct columns *table, const struct together_member *m, bool ranked)
 {
     struct buffer end = {0};
-    enum ink ink = put_end(&end, m);
+    enum ink ink = together_put_end(&end, m);
     struct buffer *cell = columns_add(table, ink);
     if (ranked)
         put_known(cell++, m->rank, put_count);

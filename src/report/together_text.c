@@ -25,7 +25,7 @@ void together_put_who(struct buffer *ret, const struct together *t, size_t membe
         buffer_printf(ret, "#%zu", m->place + 1);
 }
 
-static void put_who_in_words(struct buffer *ret, const struct together *t, size_t member)
+void together_put_who_in_words(struct buffer *ret, const struct together *t, size_t member)
 {
     if (t->member[member].rank != SUMMARY_UNKNOWN)
         buffer_put_text(ret, "rank ");
@@ -40,7 +40,7 @@ static void end_words(const struct page *page, struct buffer *words)
 
 /* ---- the head ---- */
 
-static void put_title(struct buffer *ret, const struct together *t)
+void together_put_title(struct buffer *ret, const struct together *t)
 {
     put_count(ret, t->members);
     buffer_put_text(ret, t->members == 1 ? " recording" : " recordings");
@@ -55,7 +55,7 @@ static void put_title(struct buffer *ret, const struct together *t)
         buffer_printf(ret, " of job %.64s", t->member[0].job);
 }
 
-static void put_when(struct buffer *ret, const struct together *t)
+void together_put_when(struct buffer *ret, const struct together *t)
 {
     if (t->hosts == 1 && t->member[0].host != NULL)
         buffer_printf(ret, "on %s, ", t->member[0].host);
@@ -71,7 +71,7 @@ static void put_when(struct buffer *ret, const struct together *t)
     put_duration(ret, t->ended_real_ns - t->started_real_ns);
 }
 
-static void put_missing(struct buffer *ret, const struct together *t)
+void together_put_missing(struct buffer *ret, const struct together *t)
 {
     uint64_t shown = t->missing < TOGETHER_MISSING_MAX ? t->missing : TOGETHER_MISSING_MAX;
     buffer_put_text(ret, t->missing == 1 ? "no recording of rank " : "no recordings of ranks ");
@@ -87,10 +87,10 @@ static void put_missing(struct buffer *ret, const struct together *t)
 static void put_head(const struct page *page, const struct together *t)
 {
     struct buffer words = {0};
-    put_title(&words, t);
+    together_put_title(&words, t);
     page_line(page, INK_STRONG, 0, words.data, words.len);
     end_words(page, &words);
-    put_when(&words, t);
+    together_put_when(&words, t);
     page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
     end_words(page, &words);
     if (t->jobs > 1) {
@@ -99,7 +99,7 @@ static void put_head(const struct page *page, const struct together *t)
         end_words(page, &words);
     }
     if (t->missing != SUMMARY_UNKNOWN && t->missing > 0) {
-        put_missing(&words, t);
+        together_put_missing(&words, t);
         page_wrap(page, INK_WARNING, 0, 0, (const char *)words.data, words.len);
         end_words(page, &words);
     }
@@ -121,7 +121,7 @@ static void put_spread(struct buffer *ret, const struct together *t,
     buffer_put_text(ret, " each");
     if (spread->of > 1 && !isnan(imbalance) && imbalance >= EVEN) {
         buffer_put_text(ret, "; ");
-        put_who_in_words(ret, t, spread->most);
+        together_put_who_in_words(ret, t, spread->most);
         buffer_put_text(ret, " has ");
         put_decimal(ret, imbalance, 2);
         buffer_put_text(ret, " times the mean");
@@ -147,7 +147,7 @@ static void put_peak_words(struct buffer *ret, const struct together *t)
 {
     if (t->peak_of_one) {
         buffer_put_text(ret, "resident (RSS) of ");
-        put_who_in_words(ret, t, t->peak_rss.most);
+        together_put_who_in_words(ret, t, t->peak_rss.most);
         buffer_put_text(ret, " alone, more than was sampled of all at one time");
         return;
     }
@@ -249,7 +249,7 @@ static void put_lines(const struct page *page, const struct together *t)
         if (t->member[i].rss.largest == NULL || (most = read_line(t, &t->member[i].rss, &l)) == 0)
             continue;
         buffer_clear(&label);
-        put_who_in_words(&label, t, i);
+        together_put_who_in_words(&label, t, i);
         put_line(page, &l, &label, most, scale);
         shown++;
     }

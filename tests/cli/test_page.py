@@ -252,3 +252,63 @@ def test_wrong_uses(tmp_path, marked):
     result = run("report", tmp_path / "none.tacho", "--html", tmp_path / "page.html")
     assert result.returncode == 1
     assert not (tmp_path / "page.html").exists()
+
+
+# ---- several, side by side ----
+
+
+def rank_environment(rank, size):
+    return {**os.environ, "OMPI_COMM_WORLD_RANK": str(rank), "OMPI_COMM_WORLD_SIZE": str(size)}
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """Three ranks of which the last has most to do, and one that fails."""
+    directory = tmp_path_factory.mktemp("ranks")
+    for rank in range(3):
+        script = f"{MARKER} loop step {100 * (1 + 20 * rank)}; {TACHO} scope -c I/O write -- sleep 0.{rank + 1}; exit {rank // 2}"
+        environment = rank_environment(rank, 3)
+        assert record(directory / f"{rank}.tacho", "sh", "-c", script, env=environment).returncode == rank // 2
+    return directory
+
+
+def test_ranks_stand_side_by_side(ranks):
+    page, text = page_of(ranks)
+    summary = json.loads(run("report", "--json", ranks).stdout)
+    assert page.dangerous == []
+    assert len(page.data) > 15
+    for key, value in page.data.items():
+        assert value == value_at(summary, key), key
+    words = " ".join(page.words)
+    assert "3 recordings of 3 ranks" in words and "1 of 3 did not end well" in words
+    assert re.search(r"I/O took rank 2 .* times the mean", words)
+    assert "ranks.2.categories.0.total_s" in page.data
+    for chart in page.drawn()["charts"]:
+        assert [line["name"] for line in chart["lines"]] == ["rank 0", "rank 1", "rank 2"]
+    assert {chart["key"] for chart in page.drawn()["charts"]} == {"cpu", "memory"}
+
+
+def test_lines_of_ranks_are_on_one_clock(ranks):
+    page, _ = page_of(ranks)
+    summary = json.loads(run("report", "--json", ranks).stdout)
+    memory = next(c for c in page.drawn()["charts"] if c["key"] == "memory")
+    first = []
+    for line in memory["lines"]:
+        known = [i for i, v in enumerate(page.column(line["mean"])) if v is not None]
+        first.append(known[0] * memory["bucket_s"])
+        most = max(v for v in page.column(line.get("max", line["mean"])) if v is not None)
+        rank = next(r for r in summary["ranks"] if f"rank {r['rank']}" == line["name"])
+        assert most <= rank["peak_rss_bytes"]
+    # One after the other: each begins when the one before has ended.
+    walls = [r["wall_s"] for r in summary["ranks"]]
+    for i in range(2):
+        assert first[i + 1] - first[i] >= walls[i] - 2 * memory["bucket_s"]
+
+
+def test_forty_recordings_are_a_band_and_the_largest(ranks, tmp_path):
+    for i in range(40):
+        os.link(ranks / f"{i % 3}.tacho", tmp_path / f"{i}.tacho")
+    page, _ = page_of(tmp_path)
+    memory = next(c for c in page.drawn()["charts"] if c["key"] == "memory")
+    assert memory["lines"][0]["name"] == "mean of 40"
+    assert len(memory["lines"]) == 9
