@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from .reading import open as open
 
 
+def load_ipython_extension(ipython):
+    """`%load_ext tacho`: the magics %tacho and %%tacho."""
+    from ._magic import register
+
+    register(ipython)
+
+
 def __getattr__(name):
     """tacho.open is loaded by those who read: programs that mark start sooner."""
     if name == "open":

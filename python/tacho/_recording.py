@@ -8,6 +8,7 @@ from ._seconds import checked
 
 LEAST_INTERVAL = 0.001
 VARIABLE = "TACHO_MARKS"  # where programs that are started put their marks
+_current = None  # (process, path) of what start() began
 
 
 def _program():
@@ -50,8 +51,15 @@ def start(output=None, interval=1.0, replace=False):
     _marks._start(path, interval, bool(replace))
     if recorded:
         return None
+    global _current
+    _current = os.getpid(), os.path.abspath(path)
     _tell_children()
     return path
+
+
+def current_path():
+    """Absolute, of the recording that start() began in this process and that is not over; None."""
+    return _current[1] if _current is not None and _current[0] == os.getpid() else None
 
 
 def stop():
@@ -59,6 +67,8 @@ def stop():
     it does it then. RuntimeError when nothing was begun; OSError when the file could not be written."""
     if os.environ.get(VARIABLE, "") == _marks._variable():
         os.environ.pop(VARIABLE, None)
+    global _current
+    _current = None
     _marks._stop()
 
 

@@ -31,6 +31,19 @@ def test_the_first_is_recorded_as_it_says(tmp_path):
     assert {c["name"] for c in summary["categories"]} >= {"I/O", "Core"}
 
 
+def test_the_cell_runs_as_it_says(tmp_path):
+    pytest.importorskip("IPython", reason="no IPython here: apt-get install python3-ipython")
+    pytest.importorskip("numpy", reason="no numpy here: apt-get install python3-numpy")
+    cells = re.findall(r"^```\n(%.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    (tmp_path / "program.py").write_text(
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        f"for cell in {[cell.replace('4000', '40') for cell in cells]}:\n"
+        "    InteractiveShell.instance().run_cell(cell).raise_error()\n")
+    result = python("program.py", cwd=tmp_path, env={"IPYTHONDIR": str(tmp_path / "ipython")})
+    assert len(cells) == 2 and result.returncode == 0, result.stderr
+    assert " 1 x  product [Core]" in result.stdout and "(40, 40)" in result.stdout
+
+
 def test_all_of_the_package_is_in_it():
     import tacho
 
