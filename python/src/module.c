@@ -99,14 +99,15 @@ static PyObject *marking(PyObject *module, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"label", label, METH_O,
-     "label(text)\n--\n\nA message at this moment. text: str, taken as it is; NULs and lone "
+     "label(text, /)\n--\n\nA message at this moment. text: str, taken as it is; NULs and lone "
      "surrogates "
      "are escaped,\nand what is over 4,095 bytes of UTF-8 is cut."},
     {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL,
-     "counter(name, value)\n--\n\nA value at this moment. name: as that of a scope. value: a "
+     "counter(name, value, /)\n--\n\nA value at this moment. name: as that of a scope. value: a "
      "number."},
     {"thread_name", thread_name, METH_O,
-     "thread_name(name)\n--\n\nWhat this thread is called in reports. name: as that of a scope."},
+     "thread_name(name, /)\n--\n\nWhat this thread is called in reports. name: as that of a "
+     "scope."},
     {"marking", marking, METH_NOARGS,
      "marking()\n--\n\nWhether marks are recorded now: for what would cost to prepare in vain."},
     {"iterate", (PyCFunction)(void (*)(void))iterate, METH_VARARGS | METH_KEYWORDS,

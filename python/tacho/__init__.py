@@ -27,10 +27,6 @@ __all__ = ["add_arguments", "counter", "flush", "from_args", "iterate", "label",
            "marking", "recording", "scope", "start", "stop", "thread_name"]
 __version__ = "0.1.0"
 
-TYPE_CHECKING = False  # what checkers take to be true, without typing's import
-if TYPE_CHECKING:
-    from .reading import open as open
-
 
 def load_ipython_extension(ipython):
     """`%load_ext tacho`: the magics %tacho and %%tacho."""

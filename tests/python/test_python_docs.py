@@ -37,7 +37,7 @@ def test_the_cell_runs_as_it_says(tmp_path):
     cells = re.findall(r"^```\n(%.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     (tmp_path / "program.py").write_text(
         "from IPython.core.interactiveshell import InteractiveShell\n"
-        f"for cell in {[cell.replace('4000', '40') for cell in cells]}:\n"
+        f"for cell in {[cell.replace('1000', '40') for cell in cells]}:\n"
         "    InteractiveShell.instance().run_cell(cell).raise_error()\n")
     result = python("program.py", cwd=tmp_path, env={"IPYTHONDIR": str(tmp_path / "ipython")})
     assert len(cells) == 2 and result.returncode == 0, result.stderr
@@ -56,6 +56,7 @@ def test_the_stubs_have_what_the_extension_has():
 
     stub = ast.parse((ROOT / "python" / "tacho" / "_marks.pyi").read_text())
     said = {node.name for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    said.remove("_Scope")  # what the type scope makes, for checkers alone
     assert said == {name for name in dir(_marks) if not name.startswith("__")}
     for name in said:
         assert getattr(_marks, name).__doc__ or name.startswith("_"), name
