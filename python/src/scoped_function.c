@@ -254,8 +254,26 @@ static PyMemberDef function_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+#if PY_VERSION_HEX < 0x030a0000
+/*
+ * Before 3.10 inspect asks only what isinstance takes for a function whether it is one of a generator or a
+ * coroutine, and so do asyncio and frameworks; isinstance believes __class__. For others type() is enough.
+ */
+static PyObject *function_class(PyObject *self, void *closure)
+{
+    (void)closure;
+    bool has_steps = ((struct scoped_function *)self)->steps != NULL;
+    PyObject *class = (PyObject *)(has_steps ? &PyFunction_Type : Py_TYPE(self));
+    Py_INCREF(class);
+    return class;
+}
+#endif
+
 static PyGetSetDef function_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+#if PY_VERSION_HEX < 0x030a0000
+    {"__class__", function_class, NULL, NULL, NULL},
+#endif
     {NULL, NULL, NULL, NULL, NULL},
 };
 

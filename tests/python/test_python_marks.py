@@ -17,9 +17,6 @@ import weakref
 import tacho
 from marked import Recorded, labels, table
 
-# Before 3.10 inspect takes nothing but plain functions for what they are.
-CANNOT_TELL = sys.version_info < (3, 10)
-
 
 @tacho.scope
 def plain(a, b=2, *c, d: int = 4, **e):
@@ -254,7 +251,7 @@ class Suspended(Recorded):
                 got.append((yield i))
             return got
 
-        self.assertTrue(CANNOT_TELL or inspect.isgeneratorfunction(numbers))
+        self.assertTrue(inspect.isgeneratorfunction(numbers))
         self.assertEqual(list(numbers(3)), [0, 1, 2])
         it = numbers(2)
         self.assertIsInstance(it, collections.abc.Generator)
@@ -291,7 +288,7 @@ class Suspended(Recorded):
         async def main():
             return await asyncio.gather(*(asyncio.create_task(task(i)) for i in (1, 2, 3)))
 
-        self.assertTrue(CANNOT_TELL or inspect.iscoroutinefunction(task))
+        self.assertTrue(inspect.iscoroutinefunction(task))
         self.assertTrue(asyncio.iscoroutine(c := task(1)))
         c.close()
         self.assertEqual(asyncio.run(main()), [1, 2, 3])
@@ -300,6 +297,48 @@ class Suspended(Recorded):
         self.assertEqual(row["count"], 1 + 2 + 3 + 4)
         self.assertLess(row["total_s"], 0.03)
         self.balanced()
+
+    def test_inspect_takes_them_for_what_they_are(self):
+        @tacho.scope
+        def generator(n: int = 1):
+            """Yields."""
+            yield n
+
+        @tacho.scope
+        async def coroutine(n):
+            return n
+
+        @tacho.scope
+        async def asynchronous(n):
+            yield n
+
+        class Service:
+            @tacho.scope
+            async def act(self):
+                return 1
+
+            @tacho.scope
+            @staticmethod
+            async def still():
+                return 1
+
+        kinds = {generator: inspect.isgeneratorfunction, coroutine: inspect.iscoroutinefunction,
+                 asynchronous: inspect.isasyncgenfunction, Service.act: inspect.iscoroutinefunction,
+                 Service().act: inspect.iscoroutinefunction, Service.still: inspect.iscoroutinefunction,
+                 functools.partial(coroutine, 1): inspect.iscoroutinefunction}
+        for function, kind in kinds.items():
+            tests = {inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction}
+            self.assertEqual([test for test in tests if test(function)], [kind], function)
+            self.assertFalse(any(test(plain) for test in tests))
+        self.assertTrue(asyncio.iscoroutinefunction(coroutine))
+        self.assertEqual(str(inspect.signature(generator)), "(n: int = 1)")
+        self.assertEqual(inspect.getdoc(generator), "Yields.")
+        self.assertIn("yield n", inspect.getsource(generator))
+        self.assertIsInstance(generator, collections.abc.Callable)
+        self.assertIs(copy.copy(generator), generator)
+        self.assertNotEqual(type(generator), types.FunctionType)
+        with self.assertRaises((AttributeError, TypeError)):
+            generator.__class__ = types.FunctionType
 
     def test_coroutines_that_fail_and_are_cancelled(self):
         @tacho.scope
@@ -340,7 +379,7 @@ class Suspended(Recorded):
             await again.aclose()
             return got, await Service().act()
 
-        self.assertTrue(CANNOT_TELL or inspect.isasyncgenfunction(numbers))
+        self.assertTrue(inspect.isasyncgenfunction(numbers))
         self.assertEqual(asyncio.run(main()), ([0, 1, 2], "block"))
         count = self.counts()
         self.assertEqual(count["block"], 1)
