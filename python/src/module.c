@@ -97,25 +97,94 @@ static PyObject *marking(PyObject *module, PyObject *unused)
     return PyBool_FromLong(is_marking());
 }
 
+PyDoc_STRVAR(
+    label_doc,
+    "label(text, /)\n"
+    "--\n"
+    "\n"
+    "A message at this moment, in the recording and in the lines of log_process().\n"
+    "\n"
+    "No system call and no lock where marks are recorded; next to nothing elsewhere.\n"
+    "\n"
+    "Args:\n"
+    "    text: str, taken as it is: NULs and lone surrogates are escaped ('\\x00', '\\udc80'),\n"
+    "        and what is over 4,095 bytes of UTF-8 is cut.\n"
+    "\n"
+    "Raises:\n"
+    "    TypeError: text is no str.");
+
+PyDoc_STRVAR(
+    counter_doc,
+    "counter(name, value, /)\n"
+    "--\n"
+    "\n"
+    "A value of your own at this moment: it holds until the next one of that name.\n"
+    "\n"
+    "tacho.open(FILE).counters(name) has them as (times, values), both float64 of shape (n,).\n"
+    "\n"
+    "Args:\n"
+    "    name: str of 1 to 1,023 bytes of UTF-8 without NUL.\n"
+    "    value: a number, recorded as float64; its unit is yours. nan and infinities may be.\n"
+    "\n"
+    "Raises:\n"
+    "    TypeError: name is no str, or value no number.\n"
+    "    ValueError: the name is empty, too long, or has a NUL or a lone surrogate in it.");
+
+PyDoc_STRVAR(
+    thread_name_doc,
+    "thread_name(name, /)\n"
+    "--\n"
+    "\n"
+    "What the calling thread is called in reports, and by tacho.open(FILE).scopes(thread=name).\n"
+    "\n"
+    "Args:\n"
+    "    name: str of 1 to 1,023 bytes of UTF-8 without NUL.\n"
+    "\n"
+    "Raises:\n"
+    "    TypeError: name is no str.\n"
+    "    ValueError: the name is empty, too long, or has a NUL or a lone surrogate in it.");
+
+PyDoc_STRVAR(marking_doc,
+             "marking()\n"
+             "--\n"
+             "\n"
+             "Whether marks are recorded now: bool. For what would cost to prepare in vain.\n"
+             "\n"
+             "    if tacho.marking():\n"
+             "        tacho.label(describe(state))\n"
+             "\n"
+             "Never raises.");
+
+PyDoc_STRVAR(
+    iterate_doc,
+    "iterate(iterable, name, category=None)\n"
+    "--\n"
+    "\n"
+    "The iterable's items, with a scope around what the loop does with each.\n"
+    "\n"
+    "    for epoch in tacho.iterate(range(5), 'epochs', category='Core'):\n"
+    "\n"
+    "How many are done is a counter of the same name. Leaving the loop, in whatever way, ends the\n"
+    "scope; making an item is not in it.\n"
+    "\n"
+    "Args:\n"
+    "    iterable: any iterable.\n"
+    "    name: str of 1 to 1,023 bytes of UTF-8 without NUL.\n"
+    "    category: as name; or None.\n"
+    "\n"
+    "Returns:\n"
+    "    An iterator of the same items, for one loop.\n"
+    "\n"
+    "Raises:\n"
+    "    TypeError: it is no iterable, or a name is no str.\n"
+    "    ValueError: the name is empty, too long, or has a NUL or a lone surrogate in it.");
+
 static PyMethodDef methods[] = {
-    {"label", label, METH_O,
-     "label(text, /)\n--\n\nA message at this moment. text: str, taken as it is; NULs and lone "
-     "surrogates "
-     "are escaped,\nand what is over 4,095 bytes of UTF-8 is cut."},
-    {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL,
-     "counter(name, value, /)\n--\n\nA value at this moment. name: as that of a scope. value: a "
-     "number."},
-    {"thread_name", thread_name, METH_O,
-     "thread_name(name, /)\n--\n\nWhat this thread is called in reports. name: as that of a "
-     "scope."},
-    {"marking", marking, METH_NOARGS,
-     "marking()\n--\n\nWhether marks are recorded now: for what would cost to prepare in vain."},
-    {"iterate", (PyCFunction)(void (*)(void))iterate, METH_VARARGS | METH_KEYWORDS,
-     "iterate(iterable, name, category=None)\n--\n\nThe iterable's items. What is done with each "
-     "is a "
-     "scope, and how many are done a counter of\nthe same name. Leaving the loop ends the scope; "
-     "making "
-     "an item is not in it."},
+    {"label", label, METH_O, label_doc},
+    {"counter", (PyCFunction)(void (*)(void))counter, METH_FASTCALL, counter_doc},
+    {"thread_name", thread_name, METH_O, thread_name_doc},
+    {"marking", marking, METH_NOARGS, marking_doc},
+    {"iterate", (PyCFunction)(void (*)(void))iterate, METH_VARARGS | METH_KEYWORDS, iterate_doc},
     {NULL, NULL, 0, NULL},
 };
 

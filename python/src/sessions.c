@@ -99,14 +99,24 @@ static PyObject *file_name(PyObject *module, PyObject *program)
     return PyUnicode_DecodeFSDefault(name);
 }
 
+PyDoc_STRVAR(
+    flush_doc,
+    "flush()\n"
+    "--\n"
+    "\n"
+    "Writes all that was marked so far into the recording's file, with a sample taken now.\n"
+    "\n"
+    "For whoever reads the file while it grows; other threads run meanwhile. stop() and the end\n"
+    "of the program do it anyway; under `tacho record` nothing has to be done.\n"
+    "\n"
+    "Raises:\n"
+    "    RuntimeError: this process records nothing.\n"
+    "    OSError: it cannot be written.");
+
 PyMethodDef session_methods[] = {
     {"_start", start, METH_VARARGS, "_start(path, interval, replace)"},
     {"_stop", stop, METH_NOARGS, NULL},
-    {"flush", flush, METH_NOARGS,
-     "flush()\n--\n\nWrites all that was marked so far, with a sample taken now. Under `tacho "
-     "record` "
-     "nothing has to\nbe done. RuntimeError when nothing is recorded; OSError when it cannot be "
-     "written."},
+    {"flush", flush, METH_NOARGS, flush_doc},
     {"_variable", variable, METH_NOARGS, NULL},
     {"_file_name", file_name, METH_O, NULL},
     {NULL, NULL, 0, NULL},

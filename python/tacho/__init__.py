@@ -29,7 +29,13 @@ __version__ = "0.1.0"
 
 
 def load_ipython_extension(ipython):
-    """`%load_ext tacho`: the magics %tacho and %%tacho."""
+    """What `%load_ext tacho` calls: IPython and Jupyter get the magics %tacho and %%tacho.
+
+    `%%tacho?` explains them; docs/PYTHON.md shows them.
+
+    Args:
+        ipython: the shell, an InteractiveShell.
+    """
     from ._magic import register
 
     register(ipython)

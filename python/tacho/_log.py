@@ -28,17 +28,26 @@ def _level(level):
 
 
 class log_process:
-    """`with tacho.log_process(...):` writes lines into the program's log while the block runs: one as
-    it begins, one each interval, one as it ends, with the labels since the line before.
-    `tacho report LOG` finds them in any log.
+    """Lines of what this process uses, in the program's own log while a block runs.
 
-    interval: seconds, from 0.01 to 86400; 0.0: no lines at all.
-    logger: a logging.Logger or its name; None: "tacho".
-    level: that of the lines. A logger that is not set up shows warnings only: see
-    logging.basicConfig(level=logging.INFO).
+        with tacho.log_process(5.0, logger="program"):
 
-    The lines come from a thread of its own, which ends with the block or before the interpreter does.
-    A forked child writes none. It needs no recording and minds none: labels are in both.
+    One line as it begins, one each interval, one as it ends: CPU, memory, page faults, and the labels since
+    the line before. docs/LOGS.md has the keys and their units; `tacho report LOG` finds the lines in any log.
+
+    The lines come from a thread of its own, which ends with the block or before the interpreter does. A
+    forked child writes none. It needs no recording and minds none: labels are in both.
+
+    Args:
+        interval: seconds, from 0.01 to 86400; 0.0: no lines at all.
+        logger: a logging.Logger or its name; None: "tacho".
+        level: of the lines, an int. A logger that is not set up shows warnings only: see
+            logging.basicConfig(level=logging.INFO).
+
+    Raises:
+        TypeError: interval is no number, logger no logger, or level no int.
+        ValueError: interval is none of those.
+        RuntimeError: the block begins inside itself.
     """
 
     def __init__(self, interval=1.0, logger=None, level=INFO):
@@ -48,6 +57,7 @@ class log_process:
         self._thread = None
 
     def __enter__(self):
+        """Begins, with the first line; gives itself."""
         if self._thread is not None:
             raise RuntimeError("this log_process runs already: make another one")
         if self._interval:
@@ -55,6 +65,7 @@ class log_process:
         return self
 
     def __exit__(self, *exception):
+        """Ends, with the last line."""
         self._end()
 
     def _begin(self):
@@ -99,8 +110,17 @@ def _argument(text):
 
 
 def add_arguments(parser):
-    """Gives an argparse parser, or a group of one, the option --log-process SECONDS (0.0: off), for
-    from_args(). Returns the parser."""
+    """Gives a parser the option --log-process SECONDS (0.0, the default: off), for from_args().
+
+    Args:
+        parser: an argparse.ArgumentParser, or a group of one.
+
+    Returns:
+        The parser.
+
+    Raises:
+        argparse.ArgumentError: it has an option of that name already.
+    """
     parser.add_argument("--log-process", type=_argument, default=0.0, metavar="SECONDS",
                         help="log what this process uses every so many seconds (default: %(default)s, "
                              "not at all)")
@@ -108,6 +128,17 @@ def add_arguments(parser):
 
 
 def from_args(args, logger=None, level=INFO):
-    """What the options of add_arguments() ask for: `with tacho.from_args(parser.parse_args()):` around
-    the program. logger and level are those of log_process()."""
+    """What the options of add_arguments() ask for: `with tacho.from_args(parser.parse_args()):`.
+
+    Args:
+        args: what parse_args() gave.
+        logger, level: as of log_process().
+
+    Returns:
+        A log_process, to be put around the program; with --log-process 0.0 it does nothing.
+
+    Raises:
+        AttributeError: args is of a parser without add_arguments().
+        TypeError: logger is no logger, or level no int.
+    """
     return log_process(args.log_process, logger, level)

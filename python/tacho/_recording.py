@@ -35,15 +35,24 @@ def _tell_children():
 def start(output=None, interval=1.0, replace=False):
     """Begins to record this process, its forked children, and Python programs that it starts.
 
-    output: the file, a str or path; a directory: a file there; None: tacho-PROGRAM-TIME-PID.tacho
-    here. One that exists is an error, but with `replace`.
-    interval: seconds between samples of CPU, memory and I/O, from 0.001 to 86400. Marks are exact
-    whatever it is.
+    Marks are exact; CPU, memory and I/O of this process are sampled, by a thread that never has the
+    interpreter's lock. However the program ends, all but its last second is in the file.
 
-    Returns the path. Under `tacho record`, or where a parent process records, marks have their
-    recording already: nothing is begun, and None returned.
+    Args:
+        output: the file: str, bytes or path. A directory: a file in there. None:
+            tacho-PROGRAM-TIME-PID.tacho in the working directory.
+        interval: seconds between two samples, from 0.001 to 86400.
+        replace: write over a file that is there already.
 
-    OSError when the file cannot be made; RuntimeError when this process is recorded by itself already.
+    Returns:
+        The path: str. None under `tacho record`, or where a parent process records: marks have their
+        recording already, and nothing was begun.
+
+    Raises:
+        FileExistsError: there is such a file, and replace was not given.
+        OSError: the file cannot be made.
+        RuntimeError: this process records itself already.
+        TypeError, ValueError: interval is no number, or none from 0.001 to 86400.
     """
     interval = checked(interval, "interval", LEAST_INTERVAL)
     path = _path(output)
@@ -63,8 +72,14 @@ def current_path():
 
 
 def stop():
-    """Ends what start() began: all that was marked before is in the file. A program that ends without
-    it does it then. RuntimeError when nothing was begun; OSError when the file could not be written."""
+    """Ends what start() began: all that was marked before is in the file, and a last sample.
+
+    A program that ends without it does it then.
+
+    Raises:
+        RuntimeError: nothing was begun.
+        OSError: the file could not be written to its end; what is in it can be read.
+    """
     if os.environ.get(VARIABLE, "") == _marks._variable():
         os.environ.pop(VARIABLE, None)
     global _current
@@ -73,8 +88,18 @@ def stop():
 
 
 class recording:
-    """`with tacho.recording(...) as r:` is start() and stop() around the block; r.path is the file,
-    None where another process records. Arguments and errors are those of start()."""
+    """start() and stop() around a block: `with tacho.recording("run.tacho") as r:`.
+
+    Args:
+        output, interval (seconds), replace: as of start().
+
+    Attributes:
+        path: the file, str; None before the block, and where another process records.
+
+    Raises:
+        TypeError, ValueError: at once, for the interval; the errors of start() and stop() come as the
+            block begins and ends.
+    """
 
     def __init__(self, output=None, interval=1.0, replace=False):
         self._arguments = output, checked(interval, "interval", LEAST_INTERVAL), replace
@@ -82,11 +107,13 @@ class recording:
         self.path = None
 
     def __enter__(self):
+        """Begins; gives itself."""
         self.path = start(*self._arguments)
         self._begun = True
         return self
 
     def __exit__(self, *exception):
+        """Ends what it began."""
         if self._begun:
             self._begun = False
             stop()
