@@ -1,6 +1,7 @@
 """The magics %tacho and %%tacho of IPython and Jupyter: `%load_ext tacho`."""
 
 import ast
+import contextlib
 import inspect
 import io
 import os
@@ -114,6 +115,8 @@ def _execute(codes, names, local_names):
 class _Session:
     """The recording that a cell runs in: a new one, or the one there is already."""
 
+    folders: "set[str]" = set()  # of the recordings that are not kept
+
     def __init__(self, options):
         self._options, self._folder, self.path = options, None, None
         self.is_own, self.process = not _marks.marking(), os.getpid()
@@ -121,11 +124,15 @@ class _Session:
     def begin(self):
         if not self.is_own:
             self.path = _recording.current_path()
+            if self.path is not None:
+                with contextlib.suppress(OSError):  # which end() will tell
+                    _marks.flush()  # a sample now, not one of long ago
             return
         output = self._options.output
         try:
             if output is None:
                 self._folder = tempfile.mkdtemp(prefix="tacho-")
+                self.folders.add(self._folder)
                 output = os.path.join(self._folder, "cell.tacho")
             _recording.start(output, self._options.interval, self._options.replace)
         except FileExistsError:
@@ -156,6 +163,8 @@ class _Session:
 
     def _note_other(self, cell):
         where = f" into {self.path}" if self.path else ", by another process or by TACHO=FILE"
+        if self.path and os.path.dirname(self.path) in self.folders:
+            where = " for the cell around this"
         cell.notes.append(f"recorded already{where}: there the cell is the scope {cell.name}")
         if self._options.output is not None:
             cell.notes.append(f"--output {self._options.output} was not written")
@@ -163,6 +172,7 @@ class _Session:
     def forget(self):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            self.folders.discard(self._folder)
 
 
 # ---- the magics ----

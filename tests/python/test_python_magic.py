@@ -196,7 +196,7 @@ def test_inside_another_recording(tmp_path):
     assert " 1 x  mine" in text(cell) and picture(cell) is not None
     assert counts(report(tmp_path / "all.tacho")) == {"In [3]": 1, "mine": 1}
     inner, outer = (shown["text/plain"] for shown in nested["displayed"])
-    assert "recorded already into " in inner and "recorded already" not in outer
+    assert "recorded already for the cell around this: there the cell is the scope In [5]" in inner and "recorded already" not in outer
     assert " 1 x  In [5]" in outer
 
 
