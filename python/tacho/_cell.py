@@ -142,10 +142,11 @@ class Cell:
             if begin >= until:
                 until = -minus_end
                 self.spans.append((begin - self._start_s, until - self._start_s, printable(name)))
-        others = sum(self._within(begin) for begin, _ in rec.scopes().tolist()) - len(found)
-        if others > 0:
-            self.notes.append(f"{others} more {'scope' if others == 1 else 'scopes'} in other threads or "
-                              "processes: tacho report has them")
+        everywhere, here = (sum(self._within(begin) for begin, _ in rec.scopes(**which).tolist())
+                            for which in ({}, {"process": process, "thread": self._thread}))
+        if everywhere > here:
+            self.notes.append(f"scopes in other threads and processes: {everywhere - here}, which tacho report "
+                              "shows (--output FILE keeps the recording)")
 
     # ---- for people ----
 
@@ -175,7 +176,7 @@ class Cell:
 
     def remarks(self):
         """What is to be known of the figures: list of str."""
-        said = list(self.notes)
+        said = [printable(note) for note in self.notes]
         if self.recording is not None and self.is_short:
             every = f" (one each {duration(self.interval_s)})" if self.interval_s else ""
             said.append(f"too short for a plot: no sample{every} fell into it")

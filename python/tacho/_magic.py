@@ -16,7 +16,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.display import display
 
 from . import _marks, _recording
-from ._cell import Cell
+from ._cell import Cell, printable
 from ._cell_plot import Shown
 from ._seconds import checked
 
@@ -225,7 +225,7 @@ class TachoMagics(Magics):
             try:
                 result.value = _execute(codes, names, local_names)
             except BaseException as error:
-                result.error = type(error).__name__
+                result.error = printable(type(error).__name__)
                 raise
             finally:
                 result.end()

@@ -73,6 +73,9 @@ with tacho.scope("load", category="I/O"):
 for i in range(20):
     with tacho.scope("solve"):
         pass
+import threading
+other = threading.Thread(target=tacho.scope("elsewhere")(lambda: None))
+other.start(); other.join()
 x = 41
 x + 1""", "x, len(keep)")
     assert (first["value"], first["error"], then["value"]) == ("42", "NoneType", "(41, 67108864)")
@@ -82,6 +85,7 @@ x + 1""", "x, len(keep)")
     assert re.search(r"memory \d.* MiB at the peak", said) and re.search(r"[6-9]\d\.\d MiB more at the end", said)
     assert re.search(r"  1 x  load \[I/O\]$", said, re.MULTILINE) and re.search(r" 20 x  solve$", said, re.MULTILINE)
     assert re.search(r"at +[\d.]+ s  loaded$", said, re.MULTILINE)
+    assert "scopes in other threads and processes: 1, which" in said and "elsewhere" not in said
     svg = picture(first)
     assert {"CPU", "cores", "Memory", "MiB", "load", "solve", "loaded", "a"} <= set(texts(svg))
     assert "inner" not in texts(svg)  # stands in load
