@@ -13,10 +13,10 @@ SHOWN = 10        # scopes and labels in a text
 TEXT_WIDTH = 84   # of a label there
 
 
-def _moment():
-    """Clocks that need no recording: wall and CPU of this process, CPU of children that were waited for."""
-    used, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic_ns(), used.ru_utime, used.ru_stime, children.ru_utime + children.ru_stime
+def _used():
+    """CPU seconds so far: user and system of this process, all of children that were waited for."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime, own.ru_stime, children.ru_utime + children.ru_stime
 
 
 def printable(text):
@@ -67,12 +67,13 @@ class Cell:
 
     def begin(self):
         self._thread = threading.get_native_id()
-        self._begun = _moment()
+        # The wall outside of the CPU: no thread is then busy for longer than there was time.
+        self._begun_ns = time.monotonic_ns()
+        self._used = _used()
 
     def end(self):
-        self._ended = _moment()
-        wall, user, system, children = (b - a for a, b in zip(self._begun, self._ended))
-        wall_s, total = wall / 1e9, user + system
+        user, system, children = (b - a for a, b in zip(self._used, _used()))
+        wall_s, total = (time.monotonic_ns() - self._begun_ns) / 1e9, user + system
         self.summary = {
             "wall_s": wall_s,
             "cpu": {"user_s": user, "system_s": system, "total_s": total,
@@ -87,7 +88,7 @@ class Cell:
     def read(self, rec):
         """Takes the cell's part of the recording, an open one."""
         self.recording, self.interval_s = rec, rec.interval_s
-        self._start_s = (self._begun[0] - rec.facts["started_ns"]) / 1e9
+        self._start_s = (self._begun_ns - rec.facts["started_ns"]) / 1e9
         mine = [process for process in rec.processes if process.pid == os.getpid()]
         if not mine:
             return
