@@ -96,7 +96,7 @@ static void put_times(struct buffer *ret, const struct summary *s)
         html_put(ret, " <span>");
         if (s->processors != SUMMARY_UNKNOWN) {
             html_put(ret, "of ");
-            html_number(ret, "machine.processors", s->processors, put_count);
+            put_count(ret, s->processors);
             html_put(ret, " ");
         }
         html_put(ret, "processors in use on average</span></li>\n");

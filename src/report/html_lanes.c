@@ -144,7 +144,7 @@ static void put_slices(struct json *j, struct pack *pack, struct html_texts *tex
     for (size_t i = 0; i < n; i++)
         pack_int(pack, (int64_t)name_of(s, names, texts, slice[i].site));
     column = pack_end(pack, 0);
-    json_packed(j, "name", &column);
+    json_packed(j, "scope", &column);
     pack_begin(pack);
     for (size_t i = 0; i < n; i++) {
         size_t category =

@@ -30,6 +30,8 @@ void html_put_begin(struct buffer *ret, struct buffer *title)
     html_words(ret, title);
     html_put(ret, "</title>\n");
     put_embedded(ret, "style", &page_style);
+    /* It waits for the page to be there; at the end it would wait for long tables to be laid out. */
+    put_embedded(ret, "script", &page_script);
     html_put(ret, "</head>\n<body>\n");
 }
 
@@ -98,7 +100,6 @@ void html_put_end(struct buffer *ret, const struct buffer *drawn, const struct p
     buffer_put(ret, drawn->data, drawn->len);
     html_put(ret, "</script>\n");
     buffer_put(ret, pack->blocks.data, pack->blocks.len);
-    put_embedded(ret, "script", &page_script);
     html_put(ret, "</body>\n</html>\n");
     ret->failed |= pack->failed || drawn->failed;
 }

@@ -118,7 +118,7 @@ static void put_uneven(struct buffer *ret, size_t *count, const struct together 
     put_decimal(&words, together_imbalance(&g->time), 2);
     buffer_put_text(&words, " times the mean");
     html_words(ret, &words);
-    html_put(ret, "</strong>. The others may have waited for it.</li>\n");
+    html_put(ret, "</strong></li>\n");
     buffer_done(&words);
 }
 
@@ -145,6 +145,10 @@ static void put_findings(struct buffer *ret, const struct together *t)
         put_uneven(ret, &count, t, g);
         uneven++;
     }
+    if (uneven > 0)
+        html_put(ret,
+                 "<li class=\"note\">Where ranks wait for each other, the one with the most to do "
+                 "sets the pace.</li>\n");
     if (count > 0) {
         html_put(ret, "</ul>\n");
         html_section_end(ret);

@@ -146,7 +146,7 @@ def test_what_the_script_is_given(marked):
     assert [texts[int(i)] for i in page.column(drawn["labels"]["text"])] == ["half"]
     slices = {}
     for thread in drawn["threads"]:
-        for name, length in zip(page.column(thread["name"]), page.column(thread["length"])):
+        for name, length in zip(page.column(thread["scope"]), page.column(thread["length"])):
             slices.setdefault(texts[int(name)], []).append(length)
     assert len(slices["step"]) == 500
     assert len(slices["copy"]) == 1 and slices["copy"][0] >= 0.4
