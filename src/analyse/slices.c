@@ -170,7 +170,8 @@ int slices_make(struct tacho_recording *rec, size_t most, struct slices *ret)
         slices_done(ret);
         return r;
     }
-    qsort(ret->slice, ret->count, sizeof *ret->slice, by_start);
+    if (ret->count > 0)
+        qsort(ret->slice, ret->count, sizeof *ret->slice, by_start);
     divide_among_threads(ret);
     return 0;
 }

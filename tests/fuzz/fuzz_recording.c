@@ -1,9 +1,4 @@
-/*
- * Any bytes as a recording: opened, walked, grown, and never more memory than promised.
- *
- * A fuzzer cannot guess checksums. Input that begins with a block's magic is a file, whose checksums are
- * made right unless its length is a multiple of 8; other input is a script of blocks to be assembled.
- */
+/* Any bytes as a recording (fuzz_file.h): opened, walked, grown, and never more memory than promised. */
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>
@@ -16,10 +11,7 @@
 
 #include <tacho/recording.h>
 
-#include "base/bytes.h"
-#include "base/crc32c.h"
-#include "config.h"
-#include "format/block.h"
+#include "fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,49 +56,6 @@ static void end_counting(size_t file_bytes)
     counting = false;
     assert(allocated == 0);
     assert(peak <= (int64_t)file_bytes * TACHO_RECORDING_MEMORY_RATIO + (32 << 20));
-}
-
-/* ---- the file ---- */
-
-static void repair(uint8_t *file, size_t n)
-{
-    for (size_t at = 0; n >= BLOCK_HEADER_BYTES && at <= n - BLOCK_HEADER_BYTES; at++) {
-        uint8_t *header = file + at;
-        if (load_u32(header) != BLOCK_MAGIC)
-            continue;
-        uint32_t stored = load_u32(header + 12);
-        if (stored <= n - at - BLOCK_HEADER_BYTES)
-            store_u32(header + 40, crc32c(0, header + BLOCK_HEADER_BYTES, stored));
-        store_u32(header + 44, crc32c(0, header, 44));
-    }
-}
-
-/* Blocks of: type, keyframe, compression and time in two bytes; length in two; the payload. */
-static void assemble(const uint8_t *data, size_t size, struct buffer *file)
-{
-    const struct codec *codec = NULL;
-    void *compressor = NULL;
-    uint64_t sequence = 0, now_ns = 1000;
-#ifdef HAVE_ZSTD
-    codec = &codec_zstd;
-    compressor = codec->compressor_new();
-#endif
-    while (size >= 4) {
-        size_t n = (size_t)data[2] | (size_t)data[3] << 8;
-        n = n < size - 4 ? n : size - 4;
-        now_ns += (uint64_t)data[1] << (data[0] >> 5);
-        sequence += (data[0] & 0x10) != 0;
-        struct block_header header = {.type = (data[0] & 3) != 0 ? data[0] & 3 : BLOCK_MARKS,
-                                      .flags = data[0] >> 2 & 1,
-                                      .sequence = sequence++,
-                                      .first_ns = now_ns,
-                                      .last_ns = now_ns + 100};
-        block_append(file, &header, data + 4, n, (data[0] & 8) != 0 ? codec : NULL, compressor);
-        data += 4 + n;
-        size -= 4 + n;
-    }
-    if (codec != NULL)
-        codec->compressor_free(compressor);
 }
 
 /* ---- reading all there is ---- */
@@ -226,12 +175,6 @@ static void read_all(struct tacho_recording *rec)
     read_marks(rec);
 }
 
-static void put_file(int fd, const struct buffer *file, size_t n)
-{
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, file->data, n, 0) != (ssize_t)n)
-        abort();
-}
-
 static void read_file(int fd, size_t n)
 {
     struct tacho_recording *rec;
@@ -288,13 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer file = {0};
     if (fd < 0)
         fd = memfd_create("recording", MFD_CLOEXEC);
-    if (size >= 4 && load_u32(data) == BLOCK_MAGIC) {
-        buffer_put(&file, data, size);
-        if (size % 8 != 0)
-            repair(file.data, file.len);
-    } else {
-        assemble(data, size, &file);
-    }
+    file_of(data, size, &file);
     put_file(fd, &file, file.len);
     read_file(fd, file.len);
     if (file.len > 0)
