@@ -114,6 +114,11 @@ struct tacho_options {
     void *log_user;
     FILE *log_file;
     const char *log_prefix;
+    /*
+     * Of a parallel job: which of how many ranks this is, by MPI_Comm_rank and MPI_Comm_size, where its
+     * launcher does not tell by the environment (docs/SUMMARY.md has which do). 0 and 0: not known.
+     */
+    int rank, ranks;
 };
 
 /*

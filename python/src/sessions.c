@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "module.h"
+#include "record/own_arrival.h"
 #include "record/own_log.h"
 #include "record/own_recording.h"
 #include "record/recording_name.h"
@@ -23,15 +24,17 @@ static PyObject *start(PyObject *module, PyObject *args)
 {
     PyObject *path, *bytes;
     double interval_s;
-    int replace;
+    int replace, rank, ranks;
     (void)module;
-    if (!PyArg_ParseTuple(args, "Odp", &path, &interval_s, &replace) ||
+    if (!PyArg_ParseTuple(args, "Odpii", &path, &interval_s, &replace, &rank, &ranks) ||
         !PyUnicode_FSConverter(path, &bytes))
         return NULL;
     struct tacho_options o = {.size = sizeof o,
                               .path = PyBytes_AS_STRING(bytes),
                               .replace = replace,
-                              .interval_s = interval_s};
+                              .interval_s = interval_s,
+                              .rank = rank,
+                              .ranks = ranks};
     int r;
     Py_BEGIN_ALLOW_THREADS;
     r = tacho_start(&o);
@@ -87,16 +90,33 @@ static PyObject *variable(PyObject *module, PyObject *unused)
     return PyUnicode_DecodeFSDefault(own_recording_variable());
 }
 
-static PyObject *file_name(PyObject *module, PyObject *program)
+static PyObject *file_name(PyObject *module, PyObject *args)
 {
-    PyObject *bytes;
+    PyObject *program;
     char name[256];
+    int of, ranks;
+    struct rank rank;
     (void)module;
-    if (!PyUnicode_FSConverter(program, &bytes))
+    if (!PyArg_ParseTuple(args, "O&ii", PyUnicode_FSConverter, &program, &of, &ranks))
         return NULL;
-    recording_name(PyBytes_AS_STRING(bytes), name, sizeof name);
-    Py_DECREF(bytes);
+    rank_of_this_process((uint64_t)of, (uint64_t)ranks, &rank);
+    recording_name(PyBytes_AS_STRING(program), &rank, name, sizeof name);
+    Py_DECREF(program);
     return PyUnicode_DecodeFSDefault(name);
+}
+
+static PyObject *arrive(PyObject *module, PyObject *args)
+{
+    PyObject *program;
+    int rank, ranks;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O&ii", PyUnicode_FSConverter, &program, &rank, &ranks))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    own_arrival(PyBytes_AS_STRING(program), rank, ranks);
+    Py_END_ALLOW_THREADS;
+    Py_DECREF(program);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(
@@ -114,11 +134,12 @@ PyDoc_STRVAR(
     "    OSError: it cannot be written.");
 
 PyMethodDef session_methods[] = {
-    {"_start", start, METH_VARARGS, "_start(path, interval, replace)"},
+    {"_start", start, METH_VARARGS, "_start(path, interval, replace, rank, ranks)"},
     {"_stop", stop, METH_NOARGS, NULL},
     {"flush", flush, METH_NOARGS, flush_doc},
     {"_variable", variable, METH_NOARGS, NULL},
-    {"_file_name", file_name, METH_O, NULL},
+    {"_file_name", file_name, METH_VARARGS, NULL},
+    {"_arrive", arrive, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

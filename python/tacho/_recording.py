@@ -13,18 +13,31 @@ _current = None  # (process, path) of what start() began
 
 def _program():
     """What the program is called: of `python -m package` the package."""
-    path = getattr(sys, "argv", [""])[0]
-    name = os.path.basename(path)
+    path = (getattr(sys, "argv", None) or [""])[0]
+    name = os.path.basename(path if isinstance(path, str) else "")
     if name == "__main__.py":
         name = os.path.basename(os.path.dirname(path))
     return name[:-3] if name.endswith(".py") else name if name not in ("", "-c", "-m") else "python"
 
 
-def _path(output):
+def _rank():
+    """Rank and size by mpi4py, where the program has it and MPI runs: never does this begin it. Else 0
+    of 0, also where MPI was begun without a launcher, which makes each process a world of its own."""
+    try:
+        mpi = sys.modules["mpi4py.MPI"]
+        if mpi.Is_initialized() and not mpi.Is_finalized():
+            rank, size = mpi.COMM_WORLD.Get_rank(), mpi.COMM_WORLD.Get_size()
+            return (rank, size) if 0 <= rank < size > 1 else (0, 0)
+    except Exception:  # it is being imported, or another module of that name: no rank is no error
+        pass
+    return 0, 0
+
+
+def _path(output, rank):
     if output is None:
-        return _marks._file_name(_program())
+        return _marks._file_name(_program(), *rank)
     path = os.fsdecode(output)
-    return os.path.join(path, _marks._file_name(_program())) if os.path.isdir(path) else path
+    return os.path.join(path, _marks._file_name(_program(), *rank)) if os.path.isdir(path) else path
 
 
 def _tell_children():
@@ -55,9 +68,10 @@ def start(output=None, interval=1.0, replace=False):
         TypeError, ValueError: interval is no number, or none from 0.001 to 86400.
     """
     interval = checked(interval, "interval", LEAST_INTERVAL)
-    path = _path(output)
+    rank = _rank()
+    path = _path(output, rank)
     recorded = _marks.marking()
-    _marks._start(path, interval, bool(replace))
+    _marks._start(path, interval, bool(replace), *rank)
     if recorded:
         return None
     global _current
@@ -119,4 +133,5 @@ class recording:
             stop()
 
 
-_tell_children()  # TACHO=FILE has begun it, before there was an os.environ of ours to put it in
+_marks._arrive(_program(), *_rank())
+_tell_children()  # of what TACHO=FILE has begun: C's environment is no longer os.environ

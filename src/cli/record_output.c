@@ -15,9 +15,11 @@
 static void default_path(const struct record_options *o, char *ret, size_t cap)
 {
     char of[32] = "machine", name[256];
+    struct rank rank;
+    rank_of_this_process(0, 0, &rank);
     if (o->target == TARGET_ATTACH)
         snprintf(of, sizeof of, "pid%d", (int)o->roots[0]);
-    recording_name(o->target == TARGET_LAUNCH ? o->command[0] : of, name, sizeof name);
+    recording_name(o->target == TARGET_LAUNCH ? o->command[0] : of, &rank, name, sizeof name);
     snprintf(ret, cap, "./%s", name);
 }
 

@@ -79,6 +79,13 @@ static void put_start(struct session *s)
     sink_fact_number(&s->output.sink, "started_real_ns", clock_real_ns());
 }
 
+static void put_rank(const struct sample_sink *sink)
+{
+    struct rank rank;
+    if (rank_of_this_process(0, 0, &rank))
+        session_facts_rank(sink, &rank);
+}
+
 static void put_session(struct session *s)
 {
     static const char *const targets[] = {"launch", "attach", "machine"};
@@ -100,7 +107,7 @@ static void put_session(struct session *s)
     pid_t limited = launched(s) || s->options->root_count == 0 ? getpid() : s->options->roots[0];
     session_facts_limits(sink, &s->root, limited);
     if (s->options->target != TARGET_ATTACH) /* who attaches is not of its job */
-        session_facts_rank(sink);
+        put_rank(sink);
 }
 
 static int begin_following(struct session *s)

@@ -27,6 +27,7 @@ struct own_recording {
     struct host_facts facts;
     struct sampler *sampler;
     uint64_t interval_ns, started_ns;
+    struct rank rank;
 };
 
 /*
@@ -74,7 +75,7 @@ static int create(struct own_recording *o, const struct own_recording_options *o
 {
     extern char *program_invocation_short_name;
     if (options->path == NULL)
-        recording_name(program_invocation_short_name, o->path, sizeof o->path);
+        recording_name(program_invocation_short_name, &o->rank, o->path, sizeof o->path);
     else if (snprintf(o->path, sizeof o->path, "%s", options->path) >= (int)sizeof o->path)
         return -ENAMETOOLONG;
     const struct recording_options recording = {
@@ -99,6 +100,7 @@ int own_recording_new(const struct own_recording_options *options, struct own_re
     o->root.proc_fd = -1;
     o->interval_ns = options->interval_ns;
     o->started_ns = clock_mono_ns();
+    rank_of_this_process(options->rank, options->ranks, &o->rank);
     int r = source_root_open(&o->root, "/");
     if (r == 0)
         r = find_place();
@@ -140,7 +142,7 @@ static void put_facts(struct own_recording *o)
                      clock_real_ns() - (clock_mono_ns() - o->started_ns));
     session_facts_host(&o->sink, &o->root, &o->facts);
     session_facts_limits(&o->sink, &o->root, getpid());
-    session_facts_rank(&o->sink);
+    session_facts_rank(&o->sink, &o->rank);
 }
 
 int own_recording_begin(struct own_recording *o)

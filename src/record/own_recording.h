@@ -16,6 +16,7 @@ struct own_recording_options {
     const char *path; /* NULL: a name of its own in the working directory */
     bool replace;
     uint64_t interval_ns;
+    uint64_t rank, ranks; /* what the program knows of itself: rank_told */
 };
 
 /* Creates the file, and has this process mark. 0 or -errno, see recording_create. */

@@ -1,38 +1,30 @@
 /*
- * A program that records itself, or writes lines into its log: tacho_start and its kin, the thread that
- * does it, and what the environment asks for as the library is loaded. Only in libtacho.
+ * A program that records itself, or writes lines into its log: tacho_start and its kin, and the thread
+ * that does it. Only in libtacho.
  *
  * The thread alone touches the recording once it runs. Who wants something of it says so under the lock
  * and waits. A forked child has no such thread, and its parent records on: the child forgets the session.
  */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <tacho/tacho.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/number.h"
 #include "mark/marking.h"
-#include "mark/own_file.h"
-#include "record/marks_place.h"
 #include "record/own_log.h"
 #include "record/own_recording.h"
-#include "record/recording_name.h"
+#include "record/own_session.h"
 
 #define STACK_BYTES (256u << 10)
 #define INTERVAL_DEFAULT_S 0.1
 #define INTERVAL_LEAST_S 0.001
 #define LOG_INTERVAL_LEAST_S 0.01
 #define INTERVAL_MOST_S 86400.0
-#define NAMES_TRIED 1000 /* FILE.2.tacho and so on */
 
 static struct {
     pthread_mutex_t lock;
@@ -239,6 +231,11 @@ static bool seconds(double s, double least, double otherwise, uint64_t *ret_ns)
     return good;
 }
 
+static bool is_rank(int rank, int ranks)
+{
+    return ranks == 0 ? rank == 0 : rank >= 0 && rank < ranks;
+}
+
 static int open_log(const struct tacho_options *o)
 {
     session.log = NULL;
@@ -255,8 +252,11 @@ static int open_log(const struct tacho_options *o)
 
 static int open_recording(const struct tacho_options *o)
 {
-    const struct own_recording_options options = {
-        .path = o->path, .replace = o->replace != 0, .interval_ns = session.interval_ns};
+    const struct own_recording_options options = {.path = o->path,
+                                                  .replace = o->replace != 0,
+                                                  .interval_ns = session.interval_ns,
+                                                  .rank = (uint64_t)o->rank,
+                                                  .ranks = (uint64_t)o->ranks};
     session.recording = NULL;
     if (o->no_recording != 0 || session.is_outer)
         return 0;
@@ -297,7 +297,8 @@ static int start(const struct tacho_options *o)
     if (session.runs)
         return -EALREADY;
     if (!seconds(o->interval_s, INTERVAL_LEAST_S, INTERVAL_DEFAULT_S, &session.interval_ns) ||
-        !seconds(o->log_interval_s, LOG_INTERVAL_LEAST_S, 0, &session.log_interval_ns))
+        !seconds(o->log_interval_s, LOG_INTERVAL_LEAST_S, 0, &session.log_interval_ns) ||
+        !is_rank(o->rank, o->ranks))
         return -EINVAL;
     prepare();
     session.begun = session.stop = false;
@@ -360,79 +361,12 @@ int tacho_flush(void)
     return r;
 }
 
-/* ---- what the environment asks for ---- */
+/* ---- the outer recorder, and the end of the process ---- */
 
-static bool is_directory(const char *path)
+void own_session_join(void)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* The name itself, or with a number before its last dot. */
-static bool numbered(const char *path, int number, char ret[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    size_t stem =
-        dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - path) : strlen(path);
-    int n = number == 1
-                ? snprintf(ret, PATH_MAX, "%s", path)
-                : snprintf(ret, PATH_MAX, "%.*s.%d%s", (int)stem, path, number, path + stem);
-    return n > 0 && n < PATH_MAX;
-}
-
-static int start_into(const char *where, struct tacho_options *o)
-{
-    extern char *program_invocation_short_name;
-    char path[PATH_MAX], name[256];
-    if (!is_directory(where)) {
-        int r = -EEXIST;
-        o->path = path;
-        for (int i = 1; r == -EEXIST && i <= NAMES_TRIED; i++)
-            r = numbered(where, i, path) ? tacho_start(o) : -ENAMETOOLONG;
-        return r;
-    }
-    recording_name(program_invocation_short_name, name, sizeof name);
-    if (snprintf(path, sizeof path, "%s/%s", where, name) >= (int)sizeof path)
-        return -ENAMETOOLONG;
-    o->path = path;
-    return tacho_start(o);
-}
-
-static double seconds_of(const char *variable)
-{
-    const char *text = secure_getenv(variable);
-    uint64_t ns = 0;
-    if (text != NULL && !parse_duration_ns(text, &ns))
-        dprintf(STDERR_FILENO, "tacho: %s=%s is no number of seconds\n", variable, text);
-    return (double)ns / (double)NS_PER_S;
-}
-
-/* There is nobody else to tell when it cannot be done; the program runs all the same. */
-static void start_as_asked(const char *where)
-{
-    struct tacho_options o = {.size = sizeof o,
-                              .interval_s = seconds_of("TACHO_INTERVAL"),
-                              .log_interval_s = seconds_of("TACHO_LOG"),
-                              .no_recording = where == NULL};
-    if (where == NULL && o.log_interval_s == 0)
-        return;
-    int r = where == NULL ? tacho_start(&o) : start_into(where, &o);
-    if (r != 0)
-        dprintf(STDERR_FILENO, "tacho: cannot record into %s: %s\n",
-                where != NULL ? where : "stderr", strerror(-r));
-    else if (session.recording != NULL)
-        setenv("TACHO_MARKS", own_recording_variable(), 1); /* for programs it starts */
-}
-
-/* Before constructors of the program, which may mark. */
-__attribute__((constructor(101))) static void arrive(void)
-{
-    const char *marks = secure_getenv(MARKS_VARIABLE), *where = secure_getenv("TACHO");
-    if (marks != NULL && marks_place_is_read(marks) && own_file_place(marks)) {
-        session.is_outer = true;
-        marking_begin();
-    }
-    start_as_asked(where != NULL && where[0] != '\0' && !session.is_outer ? where : NULL);
+    session.is_outer = true;
+    marking_begin();
 }
 
 __attribute__((destructor(101))) static void leave(void)

@@ -36,14 +36,14 @@ static int digits_of(const struct rank *rank)
     return rank->size == RANK_UNKNOWN ? 1 : snprintf(last, sizeof last, "%" PRIu64, rank->size - 1);
 }
 
-void recording_name_of_rank(const char *of, const struct rank *rank, const char *host, char *ret,
-                            size_t cap)
+void recording_name_on(const char *of, const struct rank *rank, const char *host, char *ret,
+                       size_t cap)
 {
     char name[OF_MAX], stamp[32], job[JOB_MAX], on[HOST_MAX];
     const char *slash = strrchr(of, '/');
     put_plain(name, sizeof name, slash != NULL && slash[1] != '\0' ? slash + 1 : of);
     put_stamp(stamp, sizeof stamp);
-    if (rank->launcher == NULL) {
+    if (rank->rank == RANK_UNKNOWN) {
         snprintf(ret, cap, "tacho-%s-%s-%d.tacho", name, stamp, (int)getpid());
         return;
     }
@@ -54,11 +54,9 @@ void recording_name_of_rank(const char *of, const struct rank *rank, const char 
              job[0] != '\0' ? "-" : "", on, digits_of(rank), rank->rank, (int)getpid());
 }
 
-void recording_name(const char *of, char *ret, size_t cap)
+void recording_name(const char *of, const struct rank *rank, char *ret, size_t cap)
 {
     struct utsname names = {.nodename = ""};
-    struct rank rank;
-    rank_of_this_process(&rank);
     uname(&names);
-    recording_name_of_rank(of, &rank, names.nodename, ret, cap);
+    recording_name_on(of, rank, names.nodename, ret, cap);
 }

@@ -10,13 +10,13 @@
 #include "source/rank.h"
 
 /*
- * `of`: a command or its path; what a shell or a file system minds becomes '_'. The rank is this
- * process's. Cut at `cap`; 256 is enough. Not for signal handlers.
+ * `of`: a command or its path; what a shell or a file system minds becomes '_'. Cut at `cap`; 256 is
+ * enough. Not for signal handlers.
  */
-void recording_name(const char *of, char *ret, size_t cap);
+void recording_name(const char *of, const struct rank *rank, char *ret, size_t cap);
 
-/* The same of a given rank on a host; its domain is left out. */
-void recording_name_of_rank(const char *of, const struct rank *rank, const char *host, char *ret,
-                            size_t cap);
+/* The same on a given host; its domain is left out. */
+void recording_name_on(const char *of, const struct rank *rank, const char *host, char *ret,
+                       size_t cap);
 
 #endif

@@ -2,8 +2,6 @@
 
 #include <inttypes.h>
 
-#include "source/rank.h"
-
 static void put_text(const struct sample_sink *sink, const char *key, const char *text)
 {
     if (text[0] != '\0')
@@ -68,15 +66,15 @@ static void put_rank_number(const struct sample_sink *sink, const char *key, uin
         sink_fact_number(sink, key, number);
 }
 
-void session_facts_rank(const struct sample_sink *sink)
+void session_facts_rank(const struct sample_sink *sink, const struct rank *rank)
 {
-    struct rank rank;
-    if (!rank_of_this_process(&rank))
+    if (rank->rank == RANK_UNKNOWN)
         return;
-    put_rank_number(sink, "rank", rank.rank);
-    put_rank_number(sink, "rank_size", rank.size);
-    put_rank_number(sink, "rank_local", rank.local_rank);
-    put_rank_number(sink, "rank_local_size", rank.local_size);
-    put_text(sink, "job", rank.job);
-    sink_fact_text(sink, "launcher", rank.launcher);
+    put_rank_number(sink, "rank", rank->rank);
+    put_rank_number(sink, "rank_size", rank->size);
+    put_rank_number(sink, "rank_local", rank->local_rank);
+    put_rank_number(sink, "rank_local_size", rank->local_size);
+    put_text(sink, "job", rank->job);
+    if (rank->launcher != NULL)
+        sink_fact_text(sink, "launcher", rank->launcher);
 }

@@ -4,6 +4,7 @@
 
 #include "sample/sink.h"
 #include "source/host.h"
+#include "source/rank.h"
 
 void session_facts_host(const struct sample_sink *sink, const struct source_root *root,
                         const struct host_facts *facts);
@@ -12,7 +13,7 @@ void session_facts_host(const struct sample_sink *sink, const struct source_root
 void session_facts_limits(const struct sample_sink *sink, const struct source_root *root,
                           pid_t pid);
 
-/* Which rank of a parallel job this process is, where it is one. */
-void session_facts_rank(const struct sample_sink *sink);
+/* Which rank of a parallel job the process is, where it is one. */
+void session_facts_rank(const struct sample_sink *sink, const struct rank *rank);
 
 #endif

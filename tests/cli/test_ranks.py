@@ -66,6 +66,18 @@ def test_no_rank_where_nobody_says_so(tmp_path):
     assert not {"rank", "rank_size", "job", "launcher"} & facts(path).keys()
 
 
+def test_a_program_that_knows_its_rank_where_no_launcher_tells(tmp_path):
+    for directory, env in (("told", environment(2, 4)), ("untold", {**PLAIN, "SLURM_JOB_ID": "12"})):
+        (tmp_path / directory).mkdir()
+        subprocess.run([MARKER, "ranked"], cwd=tmp_path / directory, env=env, timeout=60, check=True)
+    assert [facts(path)["rank"] for path in (tmp_path / "told").iterdir()] == [2, 2]
+    (ranked,) = (tmp_path / "untold").glob("tacho-marker-*-12-*-r07-*.tacho")
+    assert "rank" not in facts(tmp_path / "untold" / "older.tacho")
+    assert report(ranked)["ranks"] == [{"rank": 7, "size": 12, "local_rank": None, "local_size": None,
+                                        "job": "12", "launcher": None}]
+    assert together(ranked, ranked)["together"]["size"] == 12
+
+
 def test_who_attaches_is_no_rank(tmp_path):
     path = tmp_path / "a.tacho"
     sleeper = subprocess.Popen(["sleep", "60"])

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -107,6 +108,27 @@ static void cuts_long_jobs(void **state)
     assert_int_equal(strlen(r.job), RANK_JOB_CAP - 1);
 }
 
+/* The environment goes before what the program says of itself; it has the job in any case. */
+static void a_program_may_tell(void **state)
+{
+    struct rank r;
+    assert_false(READ("SLURM_JOB_ID", "12", "HOME", "/"));
+    assert_true(rank_told(variable, 2, 4, &r));
+    assert_null(r.launcher);
+    assert_true(r.rank == 2 && r.size == 4);
+    assert_true(r.local_rank == RANK_UNKNOWN && r.local_size == RANK_UNKNOWN);
+    assert_string_equal(r.job, "12");
+    assert_false(rank_told(variable, 4, 4, &r));
+    assert_false(rank_told(variable, 0, 0, &r));
+    assert_true(r.rank == 2);
+
+    assert_true(setenv("OMPI_COMM_WORLD_RANK", "3", 1) == 0);
+    assert_true(rank_of_this_process(1, 2, &r));
+    assert_string_equal(r.launcher, "openmpi");
+    assert_true(r.rank == 3);
+    assert_true(unsetenv("OMPI_COMM_WORLD_RANK") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +137,7 @@ int main(void)
         cmocka_unit_test(knows_no_rank_without_a_number),
         cmocka_unit_test(doubts_sizes),
         cmocka_unit_test(cuts_long_jobs),
+        cmocka_unit_test(a_program_may_tell),
     };
     return cmocka_run_group_tests_name("rank", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static const char *name_of(const char *of, const struct rank *rank, const char *
 {
     static char name[256], left[600];
     char end[32];
-    recording_name_of_rank(of, rank, host, name, sizeof name);
+    recording_name_on(of, rank, host, name, sizeof name);
     int n = snprintf(end, sizeof end, "-%d.tacho", (int)getpid());
     size_t at = strlen(name) - (size_t)n;
     assert_string_equal(name + at, end);

@@ -147,6 +147,18 @@ static int run_log(char **arg)
     return tacho_stop() != 0 || fclose(o.log_file) != 0 ? 3 : 0;
 }
 
+/* ranked: two recordings in the working directory, of rank 7 of 12, and by a program older than ranks */
+static int run_ranked(char **arg)
+{
+    (void)arg;
+    struct tacho_options o = {.size = sizeof o, .rank = 7, .ranks = 12};
+    if (tacho_start(&o) != 0 || tacho_stop() != 0)
+        return 2;
+    o.size = offsetof(struct tacho_options, rank);
+    o.path = "older.tacho";
+    return tacho_start(&o) != 0 || tacho_stop() != 0 ? 3 : 0;
+}
+
 /* wrong: what tacho_start refuses */
 static int run_wrong(char **arg)
 {
@@ -162,11 +174,17 @@ static int run_wrong(char **arg)
         return 7;
     o.log_interval_s = 0;
     o.interval_s = 0;
+    for (o.rank = -1; o.rank <= 2; o.rank++)
+        for (o.ranks = -1; o.ranks <= 2; o.ranks++)
+            if ((o.rank < 0 || (o.rank > 0 && o.rank >= o.ranks) || o.ranks < 0) &&
+                tacho_start(&o) != -EINVAL)
+                return 8;
+    o.rank = o.ranks = 0;
     o.size = 1;
     if (tacho_start(&o) != -EINVAL)
         return 4;
     o.size = sizeof o;
-    o.path = "/nonexistent/x.tacho";
+    o.path = "/proc/nonexistent/x.tacho";
     if (tacho_start(&o) != -ENOENT || tacho_marking != 0)
         return 5;
     o.path = arg[0];
@@ -225,8 +243,8 @@ int main(int argc, char **argv)
         int (*run)(char **arg);
     } all[] = {{"loop", run_loop},       {"fork", run_fork},     {"exec", run_exec},
                {"threads", run_threads}, {"end", run_end},       {"own", run_own},
-               {"wrong", run_wrong},     {"closed", run_closed}, {"wait", run_wait},
-               {"plugin", run_plugin},   {"log", run_log}};
+               {"wrong", run_wrong},     {"ranked", run_ranked}, {"closed", run_closed},
+               {"wait", run_wait},       {"plugin", run_plugin}, {"log", run_log}};
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof all[0]; i++)
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run(argv + 2);
