@@ -3,7 +3,6 @@
  * thread, or reads the kernel's files, with the interpreter's lock held.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "module.h"
@@ -147,68 +146,9 @@ PyMethodDef session_methods[] = {
 
 struct lines {
     PyObject_HEAD struct own_log *log; /* NULL: closed */
-    struct lines *next;
-    pid_t pid; /* a forked child has none */
-    bool busy; /* making a line */
+    pid_t pid;                         /* a forked child has none */
+    bool busy;                         /* making a line */
 };
-
-/* Who hears labels: in a list, whichever thread and interpreter they are of. */
-static pthread_mutex_t hearers_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lines *hearers;
-
-static void hear(const char *text, size_t n)
-{
-    pthread_mutex_lock(&hearers_lock);
-    for (struct lines *l = hearers; l != NULL; l = l->next)
-        own_log_hear(l->log, text, n);
-    pthread_mutex_unlock(&hearers_lock);
-}
-
-static void hearers_add(struct lines *l)
-{
-    pthread_mutex_lock(&hearers_lock);
-    l->next = hearers;
-    hearers = l;
-    pthread_mutex_unlock(&hearers_lock);
-    marking_hear_labels(hear);
-}
-
-static void hearers_remove(struct lines *l)
-{
-    pthread_mutex_lock(&hearers_lock);
-    struct lines **at = &hearers;
-    while (*at != NULL && *at != l)
-        at = &(*at)->next;
-    if (*at == l)
-        *at = l->next;
-    bool none = hearers == NULL;
-    pthread_mutex_unlock(&hearers_lock);
-    if (none)
-        marking_hear_labels(NULL);
-}
-
-/* A forked child writes no lines: what its parent had is left as it is. */
-static void forget_in_child(void)
-{
-    pthread_mutex_init(&hearers_lock, NULL);
-    hearers = NULL;
-    marking_hear_labels(NULL);
-}
-
-static void lock_for_fork(void)
-{
-    pthread_mutex_lock(&hearers_lock);
-}
-
-static void unlock_after_fork(void)
-{
-    pthread_mutex_unlock(&hearers_lock);
-}
-
-static void prepare_forks(void)
-{
-    pthread_atfork(lock_for_fork, unlock_after_fork, forget_in_child);
-}
 
 /* The line that was made last, of the thread that makes it. */
 static __thread char *made __attribute__((tls_model("initial-exec")));
@@ -221,7 +161,6 @@ static void keep_line(void *user, const char *line)
 
 static PyObject *lines_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (PyTuple_GET_SIZE(args) > 0 || (kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0))
         return PyErr_Format(PyExc_TypeError, "lines() takes no arguments");
     struct lines *l = PyObject_New(struct lines, type);
@@ -235,8 +174,6 @@ static PyObject *lines_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(l);
         return os_error(r, NULL);
     }
-    pthread_once(&once, prepare_forks);
-    hearers_add(l);
     return (PyObject *)l;
 }
 
@@ -268,10 +205,8 @@ static void lines_dealloc(PyObject *self)
 {
     struct lines *l = (struct lines *)self;
     PyTypeObject *type = Py_TYPE(self);
-    if (l->log != NULL && l->pid == getpid()) {
-        hearers_remove(l);
+    if (l->pid == getpid())
         own_log_free(l->log);
-    }
     PyObject_Free(self);
     Py_DECREF(type);
 }

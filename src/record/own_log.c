@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "mark/marking.h"
 #include "source/proc_process.h"
 
 #define LABELS_KEPT (64u << 10) /* bytes, between two lines */
@@ -16,50 +17,102 @@ struct own_log {
     void (*write)(void *user, const char *line);
     void *user;
     struct source_root root;
-    pthread_mutex_t lock;
-    struct buffer labels, taken; /* under the lock; and those of the line that is made */
-    size_t dropped;              /* labels there was no room for, under the lock */
+    struct own_log *next;        /* that hears labels; under the lock, as are the next two */
+    struct buffer labels, taken; /* since the line before; those of the line that is made */
+    size_t dropped;              /* labels there was no room for */
     struct buffer line;
 };
+
+/* All logs of the process hear all labels, whoever of it has begun them. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct own_log *hearers;
+
+/* ---- hearing labels ---- */
+
+static void keep_label(struct own_log *log, const char *text, size_t n)
+{
+    if (log->labels.len + n + 1 > LABELS_KEPT) {
+        log->dropped++;
+        return;
+    }
+    if (log->labels.len > 0)
+        buffer_put_byte(&log->labels, '\n');
+    buffer_put(&log->labels, text, n);
+}
+
+static void hear(const char *text, size_t n)
+{
+    pthread_mutex_lock(&lock);
+    for (struct own_log *log = hearers; log != NULL; log = log->next)
+        keep_label(log, text, n);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Nothing is locked before a fork: of what the lock protects the child has no use. */
+static void forget_in_child(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    hearers = NULL;
+    marking_hear_labels(NULL);
+}
+
+static void prepare_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_in_child);
+}
+
+static void begin_hearing(struct own_log *log)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare_forks);
+    pthread_mutex_lock(&lock);
+    log->next = hearers;
+    hearers = log;
+    marking_hear_labels(hear);
+    pthread_mutex_unlock(&lock);
+}
+
+static void end_hearing(struct own_log *log)
+{
+    pthread_mutex_lock(&lock);
+    struct own_log **at = &hearers;
+    while (*at != log)
+        at = &(*at)->next;
+    *at = log->next;
+    if (hearers == NULL)
+        marking_hear_labels(NULL);
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- lines ---- */
 
 int own_log_new(void (*write)(void *user, const char *line), void *user, struct own_log **ret)
 {
     struct own_log *log = calloc(1, sizeof *log);
     if (log == NULL)
         return -ENOMEM;
-    *log = (struct own_log){.write = write, .user = user, .lock = PTHREAD_MUTEX_INITIALIZER};
+    log->write = write;
+    log->user = user;
     int r = source_root_open(&log->root, "/");
     if (r != 0) {
         free(log);
         return r;
     }
+    begin_hearing(log);
     *ret = log;
     return 0;
-}
-
-void own_log_hear(struct own_log *log, const char *text, size_t n)
-{
-    pthread_mutex_lock(&log->lock);
-    if (log->labels.len + n + 1 > LABELS_KEPT) {
-        log->dropped++;
-    } else {
-        if (log->labels.len > 0)
-            buffer_put_byte(&log->labels, '\n');
-        buffer_put(&log->labels, text, n);
-    }
-    pthread_mutex_unlock(&log->lock);
 }
 
 static void take_labels(struct own_log *log)
 {
     buffer_clear(&log->taken);
-    pthread_mutex_lock(&log->lock);
+    pthread_mutex_lock(&lock);
     struct buffer empty = log->taken;
     log->taken = log->labels;
     log->labels = empty;
     size_t dropped = log->dropped;
     log->dropped = 0;
-    pthread_mutex_unlock(&log->lock);
+    pthread_mutex_unlock(&lock);
     if (dropped > 0)
         buffer_printf(&log->taken, "\n(%zu more labels)", dropped);
 }
@@ -113,8 +166,8 @@ void own_log_free(struct own_log *log)
 {
     if (log == NULL)
         return;
+    end_hearing(log);
     source_root_close(&log->root);
-    pthread_mutex_destroy(&log->lock);
     buffer_done(&log->labels);
     buffer_done(&log->taken);
     buffer_done(&log->line);

@@ -45,9 +45,6 @@ static struct {
     uint64_t interval_ns, log_interval_ns;
 } session = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Held while a label is given to the log: it does not go away meanwhile. */
-static pthread_mutex_t hearing = PTHREAD_MUTEX_INITIALIZER;
-
 /* ---- the thread ---- */
 
 struct due {
@@ -177,13 +174,10 @@ static void after_fork_in_child(void)
 {
     if (session.runs && session.recording != NULL)
         session.is_outer = true;
-    if (session.runs && session.log != NULL)
-        marking_hear_labels(NULL);
     session.runs = false;
     session.recording = NULL;
     session.log = NULL;
     pthread_mutex_init(&session.lock, NULL);
-    pthread_mutex_init(&hearing, NULL);
     session.has_conditions = false;
 }
 
@@ -213,14 +207,6 @@ static void log_to_file(void *user, const char *line)
     fflush(file);
 }
 
-static void hear(const char *text, size_t n)
-{
-    pthread_mutex_lock(&hearing);
-    if (session.log != NULL)
-        own_log_hear(session.log, text, n);
-    pthread_mutex_unlock(&hearing);
-}
-
 static bool seconds(double s, double least, double otherwise, uint64_t *ret_ns)
 {
     if (s == 0)
@@ -244,10 +230,7 @@ static int open_log(const struct tacho_options *o)
     session.log_file = o->log_file;
     snprintf(session.log_prefix, sizeof session.log_prefix, "%s",
              o->log_prefix != NULL ? o->log_prefix : "");
-    int r = own_log_new(o->log != NULL ? o->log : log_to_file, o->log_user, &session.log);
-    if (r == 0)
-        marking_hear_labels(hear);
-    return r;
+    return own_log_new(o->log != NULL ? o->log : log_to_file, o->log_user, &session.log);
 }
 
 static int open_recording(const struct tacho_options *o)
@@ -263,16 +246,10 @@ static int open_recording(const struct tacho_options *o)
     return own_recording_new(&options, &session.recording);
 }
 
-/* Without lines here, who hears labels is not ours. */
 static void close_log(void)
 {
-    if (session.log == NULL)
-        return;
-    marking_hear_labels(NULL);
-    pthread_mutex_lock(&hearing);
     own_log_free(session.log);
     session.log = NULL;
-    pthread_mutex_unlock(&hearing);
 }
 
 /* Under the lock, which is given up meanwhile. */

@@ -278,6 +278,28 @@ with tacho.recording(sys.argv[2]), tacho.log_process(0.05), tacho.log_process(0.
     assert sum('"label": "both"' in line for line in lines(log)) == 2
 
 
+def test_lines_by_the_environment_beside_those_of_the_program(tmp_path):
+    """Both have every label, in whichever order they end."""
+    log, err = tmp_path / "app.log", tmp_path / "err.log"
+    result = python("-c", LOG + """
+tacho.label("before")
+with tacho.log_process(0.01):
+    for i in range(20):
+        tacho.label(f"label {i}"); time.sleep(0.005)
+tacho.label("after")
+if os.fork() == 0:
+    tacho.label("child")
+    os._exit(0)
+assert os.wait()[1] == 0
+tacho.label("last")
+""", log, env={"TACHO_LOG": "0.02"})
+    assert result.returncode == 0, result.stderr
+    err.write_text(result.stderr)
+    numbered = [f"label {i}" for i in range(20)]
+    assert labels(report(log)) == numbered
+    assert labels(report(err)) == ["before", *numbered, "after", "last"]
+
+
 def test_the_log_outlives_a_recording(tmp_path):
     log, path = tmp_path / "app.log", tmp_path / "own.tacho"
     run(LOG + """
