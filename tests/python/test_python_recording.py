@@ -111,10 +111,27 @@ with tacho.recording({str(tmp_path / "none.tacho")!r}) as r, tacho.scope("x"):
     assert counts(summary) == {"x": 1} and list(tmp_path.iterdir()) == [path]
 
 
-def test_without_the_package_a_program_just_runs(tmp_path):
-    result = subprocess.run([TACHO, "record", "-q", "-o", tmp_path / "run.tacho", "--", sys.executable,
-                             "-I", "-c", "print(1)"], capture_output=True, text=True, env=PLAIN)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "1\n", "")
+WITHOUT = """
+import importlib.util, os, signal, sys
+assert importlib.util.find_spec("tacho") is None
+print(bool(os.environ["TACHO_MARKS"]), "tacho" in sys.modules, flush=True)
+"""
+
+
+@pytest.mark.parametrize("end, status", [("", 0), ("sys.exit(3)", 3), ("1 / 0", 1),
+                                         ("os.kill(os.getpid(), signal.SIGTERM)", 128 + 15)])
+def test_without_the_package_a_program_just_runs(tmp_path, end, status):
+    """-S: not even one that is installed. Its marks have a place, and nothing comes into it."""
+    path = tmp_path / "run.tacho"
+    result = subprocess.run([TACHO, "record", "-q", "-o", path, "--", sys.executable, "-I", "-S", "-c",
+                             WITHOUT + end], capture_output=True, text=True, env=PLAIN, cwd=tmp_path,
+                            timeout=60)
+    assert (result.returncode, result.stdout) == (status, "True False\n")
+    assert ("ZeroDivisionError" in result.stderr) == (end == "1 / 0")
+    assert result.stderr == "" or status == 1
+    summary = report(path)
+    assert summary["processes"]["total"] == 1 and summary["scopes"] == [] and summary["labels"] == []
+    assert summary["completeness"]["lost_marks"] in (0, None)
 
 
 def test_what_start_refuses(tmp_path):
