@@ -47,7 +47,8 @@ class log_process:
     Raises:
         TypeError: interval is no number, logger no logger, or level no int.
         ValueError: interval is none of those.
-        RuntimeError: the block begins inside itself.
+        RuntimeError: the block begins inside itself; or the interpreter may have no such threads, as
+            subinterpreters mostly.
     """
 
     def __init__(self, interval=1.0, logger=None, level=INFO):
@@ -74,8 +75,14 @@ class log_process:
         self._pid, self._lines, self._over = os.getpid(), _marks._lines(), threading.Event()
         self._put(FIRST)
         # A daemon, for a thread that is none would keep the program from ending.
-        self._thread = threading.Thread(target=self._run, name="tacho log", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="tacho log", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # too many threads; or none of that kind in this interpreter
+            self._put(LAST)
+            self._lines = None
+            raise
+        self._thread = thread
         atexit.register(self._end)
 
     def _end(self):

@@ -203,28 +203,6 @@ assert len(ran) == 20
 """)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module of subinterpreters is another one")
-def test_subinterpreters(tmp_path):
-    path = tmp_path / "own.tacho"
-    run(f"""
-import _xxsubinterpreters as sub, tacho
-tacho.start({str(path)!r})
-for i in range(3):
-    one = sub.create()
-    sub.run_string(one, '''
-import tacho
-@tacho.scope
-def inner(): return 1
-inner()
-with tacho.scope("block"): tacho.counter("n", 1)
-''')
-    sub.destroy(one)
-with tacho.scope("outer"): pass
-tacho.stop()
-""")
-    assert counts(report(path)) == {"inner": 3, "block": 3, "outer": 1}
-
-
 def test_many_names(tmp_path):
     """What there is no room for is still counted."""
     path = tmp_path / "own.tacho"
