@@ -61,6 +61,30 @@ def test_workers_alone(tmp_path, way, how):
     assert report(path)["target"] == "self"
 
 
+@pytest.mark.parametrize("when, works", [("before", [0]), ("between", [20, 20])])
+def test_a_fork_server_and_recordings(tmp_path, when, works):
+    """One that is older than the recording knows nothing of it, and one that is not of later ones, too."""
+    result = python(JOBS / "forkserver.py", when, tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[:len(works)] == [str(work > 0) for work in works]
+    for number, work in enumerate(works):
+        summary = report(tmp_path / f"{number}.tacho")
+        assert counts(summary) == {"all": 1, **({"work": work} if work else {})}
+        assert summary["completeness"]["lost_marks"] == 0
+
+
+@pytest.mark.parametrize("how", ["environment", "recorder"])
+def test_a_fork_server_is_never_older_than_these(tmp_path, how):
+    path, job = tmp_path / "run.tacho", JOBS / "forkserver.py"
+    if how == "recorder":
+        summary = recorded(path, sys.executable, job, "none", tmp_path)
+    else:
+        result = python(job, "none", tmp_path, env={"TACHO": str(path)})
+        assert (result.returncode, result.stderr) == (0, "")
+        summary = report(path)
+    assert counts(summary) == {"all": 2, "work": 40}
+
+
 def test_an_exec_of_the_recorder_itself(tmp_path):
     """Its thread ends with the old image: the new one begins a recording of its own."""
     run("import os, sys, tacho\n"
