@@ -61,7 +61,8 @@ def test_four_ranks_that_record_themselves(four):
         assert list(times)[-1] == "Others"
         assert times.keys() == {"Computation", "Communication", "I/O", "Others"}
         assert all(seconds > 0 for seconds in times.values())
-        assert sum(times.values()) == pytest.approx(rank["wall_s"], rel=0.2)
+        (process,) = whole["recordings"][rank["recording"]]["category_processes"]
+        assert sum(times.values()) == pytest.approx(process["wall_s"])
         assert rank["calls"] == 20
 
 
@@ -72,7 +73,6 @@ def test_their_imbalance(four):
     categories = {category["name"]: category["time_s"] for category in found["categories"]}
     assert categories["Computation"]["imbalance"] > 1
     assert categories["Communication"]["imbalance"] > 1
-    assert categories["Computation"]["most"] != 0
     scopes = {scope["name"]: scope["calls"] for scope in found["scopes"]}
     assert scopes["solve"]["max"] == scopes["solve"]["min"] == 5
 

@@ -63,7 +63,8 @@ def test_workers_alone(tmp_path, way, how):
 
 @pytest.mark.parametrize("when, works", [("before", [0]), ("between", [20, 20])])
 def test_a_fork_server_and_recordings(tmp_path, when, works):
-    """One that is older than the recording knows nothing of it, and one that is not of later ones, too."""
+    """A server that is older than the recording knows nothing of it; one that was started in a recording
+    knows later ones, too."""
     result = python(JOBS / "forkserver.py", when, tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[:len(works)] == [str(work > 0) for work in works]
