@@ -1,5 +1,6 @@
 """Lines of what the process uses, in the program's own log. docs/LOGS.md says what they hold."""
 
+import _thread  # threading's locks, without threading
 import atexit
 import os
 
@@ -9,6 +10,36 @@ from ._seconds import checked
 LEAST_INTERVAL = 0.01
 INFO = 20  # logging.INFO, which is imported only when it is needed
 NEXT, FIRST, LAST = range(3)
+_FORK_PATIENCE_S = 1.0  # a line takes some 100 us; but who forks may hold what the line waits for
+
+_writing = None  # held while a line is written: a fork then would leave the log's own locks held in the child
+
+
+def _before_fork():
+    _writing.acquire(timeout=_FORK_PATIENCE_S)
+
+
+def _after_fork_in_parent():
+    try:
+        _writing.release()
+    except RuntimeError:  # its patience was over
+        pass
+
+
+def _after_fork_in_child():
+    global _writing
+    _writing = _thread.RLock()
+
+
+def _mind_forks():
+    """Once. Behind logging's own hooks, so that before a fork ours is first, while the line can still end."""
+    global _writing
+    import logging  # noqa: F401
+
+    if _writing is None:
+        _writing = _thread.RLock()  # a handler may fork as well
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent,
+                            after_in_child=_after_fork_in_child)
 
 
 def _logger(logger):
@@ -72,6 +103,7 @@ class log_process:
     def _begin(self):
         import threading
 
+        _mind_forks()
         self._pid, self._lines, self._over = os.getpid(), _marks._lines(), threading.Event()
         self._put(FIRST)
         # A daemon, for a thread that is none would keep the program from ending.
@@ -101,7 +133,8 @@ class log_process:
             self._put(NEXT)
 
     def _put(self, kind):
-        self._logger.log(self._level, "%s", self._lines.line(kind))
+        with _writing:
+            self._logger.log(self._level, "%s", self._lines.line(kind))
 
 
 def _argument(text):

@@ -363,6 +363,54 @@ with tacho.log_process(0.01):
     assert labels(report(log)) == ["in the parent"]
 
 
+FORKS = """
+import os, sys, threading, time, tacho
+
+class Log:
+    lock, inside = threading.Lock(), threading.Event()
+    def log(self, level, form, line):
+        self.inside.set()
+        with self.lock:
+            time.sleep(0.02)
+
+def wait():
+    Log.inside.clear()
+    assert Log.inside.wait(60)
+
+def fork(check):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if check() else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+with tacho.log_process(0.01, Log()):
+"""
+
+
+def test_a_fork_waits_for_a_line():
+    """Or what the log has locked in the midst of one would stay so in the child: it hung as it ended."""
+    run(FORKS + """
+    for _ in range(20):
+        wait()
+        fork(lambda: Log.lock.acquire(blocking=False))
+""")
+
+
+def test_a_fork_does_not_wait_for_ever():
+    """A line that waits for who forks. The child may log all the same."""
+    run(FORKS + """
+    def logs():
+        Log.lock = threading.Lock()
+        with tacho.log_process(0.01, Log()):
+            wait()
+        return True
+
+    with Log.lock:
+        wait()
+        fork(logs)
+""")
+
+
 def test_what_the_log_refuses():
     for interval in (-1, 0.001, float("nan"), 1e9):
         with pytest.raises(ValueError, match="interval must be from 0.01"):
