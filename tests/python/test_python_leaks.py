@@ -7,7 +7,7 @@ import pytest
 from marked import JOBS, SANITIZED, python
 
 OTHERS = [path for path in os.environ.get("PYTHONS", "").split(":") if path][1:]
-CALLS = 10_000 if SANITIZED else 100_000
+CALLS = 10_000 if SANITIZED else 50_000
 
 
 def leaks(program, calls, *file):
