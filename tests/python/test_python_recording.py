@@ -9,7 +9,7 @@ import time
 
 import pytest
 import tacho
-from marked import (JOBS, PLAIN, ROOT, SANITIZED, TACHO, counts, labels, python, read, report,
+from marked import (JOBS, PLAIN, ROOT, TACHO, counts, labels, python, read, report,
                     table)
 
 WORKERS = JOBS / "workers.py"
