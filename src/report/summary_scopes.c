@@ -2,16 +2,13 @@
 #include <stdlib.h>
 
 #include "analyse/scopes.h"
-#include "base/text.h"
-#include "report/columns.h"
+#include "report/category_columns.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define SCOPES_SHOWN 20
 #define CATEGORIES_SHOWN 20
 #define PROCESSES_SHOWN 16
-#define PARTS_SHOWN 5 /* of a process; smaller ones are summed */
-#define PART_CELLS 16
 #define INDENT 2
 
 /* "Scopes", or "Scopes, the first 20 of 1,234". */
@@ -168,41 +165,23 @@ static void put_categories(const struct page *page, const struct scopes *s)
 /* The shown categories are the largest of all processes together, so that rows can be compared. */
 struct parts_table {
     const struct scopes *s;
-    struct columns *columns;
-    struct buffer heading[PARTS_SHOWN]; /* names are as long as programs like */
-    size_t shown;
-    unsigned rest, others; /* columns; rest 0: there is none */
+    struct category_columns c;
 };
 
-static void add_column(struct parts_table *t, const char *heading, unsigned priority)
+static const char *category_name(const void *of, size_t i)
 {
-    struct columns *c = t->columns;
-    c->column[c->count++] = (struct column){heading, false, priority};
+    const struct scopes *s = of;
+    return s->category[s->by_time[i]].name;
 }
 
 static void make_parts_columns(const struct page *page, struct parts_table *t)
 {
-    const struct scopes *s = t->s;
-    size_t all = s->categories - 1;
-    t->shown = all < PARTS_SHOWN ? all : PARTS_SHOWN;
-    add_column(t, "wall", 1);
-    for (unsigned i = 0; i < t->shown; i++) {
-        const char *name = s->category[s->by_time[i]].name;
-        struct buffer *heading = &t->heading[i];
-        text_put_fitted(heading, name, strlen(name), PART_CELLS, page->utf8);
-        buffer_put_byte(heading, 0);
-        add_column(t, heading->failed ? "" : (const char *)heading->data, i > 0 ? 4 + i : 0);
-        page->out->failed |= heading->failed;
-    }
-    if (all > t->shown) {
-        t->rest = t->columns->count;
-        add_column(t, "the rest", 4);
-    }
-    t->others = t->columns->count;
-    add_column(t, "Others", 2);
-    add_column(t, "pid", 3);
-    add_column(t, "process", 0);
-    t->columns->column[t->columns->count - 1].left = true;
+    struct columns *columns = t->c.columns;
+    columns_put_heading(columns, "wall", 1);
+    category_columns_add(page, &t->c, t->s->categories - 1, category_name, t->s);
+    columns_put_heading(columns, "pid", 3);
+    columns_put_heading(columns, "process", 0);
+    columns->column[columns->count - 1].left = true;
 }
 
 static void put_parts(struct parts_table *t, const struct scope_process *p,
@@ -210,17 +189,17 @@ static void put_parts(struct parts_table *t, const struct scope_process *p,
 {
     uint64_t ns[COLUMNS_MAX] = {[0] = p->to_ns - p->from_ns};
     for (size_t i = 0; i < p->parts; i++) {
-        unsigned column = p->part[i].category == 0 ? t->others : t->rest;
-        for (unsigned k = 0; k < t->shown && p->part[i].category != 0; k++)
+        unsigned column = p->part[i].category == 0 ? t->c.others : t->c.rest;
+        for (unsigned k = 0; k < t->c.shown && p->part[i].category != 0; k++)
             if (t->s->by_time[k] == p->part[i].category)
                 column = k + 1;
         ns[column] += p->part[i].ns;
     }
-    struct buffer *cell = columns_add(t->columns, INK_PLAIN);
-    for (unsigned c = 0; c <= t->others; c++)
+    struct buffer *cell = columns_add(t->c.columns, INK_PLAIN);
+    for (unsigned c = 0; c <= t->c.others; c++)
         put_time(&cell[c], ns[c]);
-    buffer_printf(&cell[t->others + 1], "%d", process->pid);
-    put_command_line(&cell[t->others + 2], process);
+    buffer_printf(&cell[t->c.others + 1], "%d", process->pid);
+    put_command_line(&cell[t->c.others + 2], process);
 }
 
 /* Of one process alone it is the table above. */
@@ -232,8 +211,8 @@ static void put_category_processes(const struct page *page, const struct scopes 
         return;
     for (size_t i = 0; i < s->processes; i++)
         all += tacho_process_of(s->rec, s->process[i].entity) != NULL;
-    t.columns = all > 1 ? table_of(page, &(struct columns){0}) : NULL;
-    if (t.columns == NULL)
+    t.c.columns = all > 1 ? table_of(page, &(struct columns){0}) : NULL;
+    if (t.c.columns == NULL)
         return;
     make_parts_columns(page, &t);
     size_t shown = 0;
@@ -245,10 +224,9 @@ static void put_category_processes(const struct page *page, const struct scopes 
         shown++;
     }
     put_heading(page, "Time per category by process", "longest", shown, all);
-    columns_put(page, t.columns, INDENT);
-    for (size_t i = 0; i < t.shown; i++)
-        buffer_done(&t.heading[i]);
-    free(t.columns);
+    columns_put(page, t.c.columns, INDENT);
+    category_columns_done(&t.c);
+    free(t.c.columns);
 }
 
 /* ---- what is not known of them ---- */

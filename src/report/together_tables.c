@@ -2,15 +2,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/text.h"
-#include "report/columns.h"
+#include "report/category_columns.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define ROWS_SHOWN 32
 #define SCOPES_SHOWN 20
-#define PARTS_SHOWN 5
-#define PART_CELLS 16
 #define INDENT 2
 
 static struct columns *table_of(const struct page *page, const struct columns *columns)
@@ -129,48 +126,30 @@ static void put_members(const struct page *page, const struct together *t)
 
 struct parts_table {
     const struct together *t;
-    struct columns *columns;
-    size_t shown; /* the largest have columns of their own, in that order */
-    unsigned rest, others;
-    struct buffer heading[PARTS_SHOWN];
+    struct category_columns c;
 };
 
-static void add_column(struct parts_table *p, const char *heading, unsigned priority)
+static const char *category_name(const void *of, size_t i)
 {
-    p->columns->column[p->columns->count++] = (struct column){heading, false, priority};
+    const struct together *t = of;
+    return t->categories.group[i].name;
 }
 
-/* Who it is stays, and the largest category. */
 static void make_columns(const struct page *page, struct parts_table *p)
 {
-    const struct together_table *c = &p->t->categories;
-    size_t all = c->groups - 1;
-    p->shown = all < PARTS_SHOWN ? all : PARTS_SHOWN;
-    add_column(p, p->t->ranks > 0 ? "rank" : "", 0);
-    for (unsigned i = 0; i < p->shown; i++) {
-        const char *name = c->group[i].name;
-        struct buffer *heading = &p->heading[i];
-        text_put_fitted(heading, name, strlen(name), PART_CELLS, page->utf8);
-        buffer_put_byte(heading, 0);
-        add_column(p, heading->failed ? "" : (const char *)heading->data, i > 0 ? 4 + i : 0);
-        page->out->failed |= heading->failed;
-    }
-    if (all > p->shown) {
-        p->rest = p->columns->count;
-        add_column(p, "the rest", 4);
-    }
-    p->others = p->columns->count;
-    add_column(p, "Others", 2);
-    add_column(p, "wall", 3);
-    add_column(p, "command", 0);
-    p->columns->column[p->columns->count - 1].left = true;
+    struct columns *columns = p->c.columns;
+    columns_put_heading(columns, p->t->ranks > 0 ? "rank" : "", 0);
+    category_columns_add(page, &p->c, p->t->categories.groups - 1, category_name, p->t);
+    columns_put_heading(columns, "wall", 3);
+    columns_put_heading(columns, "command", 0);
+    columns->column[columns->count - 1].left = true;
 }
 
 static unsigned column_of(const struct parts_table *p, size_t group)
 {
-    if (group < p->shown)
+    if (group < p->c.shown)
         return (unsigned)group + 1;
-    return p->t->categories.group[group].name == NULL ? p->others : p->rest;
+    return p->t->categories.group[group].name == NULL ? p->c.others : p->c.rest;
 }
 
 static void put_parts(struct parts_table *p, size_t member)
@@ -179,12 +158,12 @@ static void put_parts(struct parts_table *p, size_t member)
     uint64_t ns[COLUMNS_MAX] = {0};
     for (size_t i = 0; i < c->groups; i++)
         ns[column_of(p, i)] += together_time_of(c, &c->group[i], member);
-    struct buffer *cell = columns_add(p->columns, INK_PLAIN);
+    struct buffer *cell = columns_add(p->c.columns, INK_PLAIN);
     together_put_who(&cell[0], p->t, member);
-    for (unsigned k = 1; k <= p->others; k++)
+    for (unsigned k = 1; k <= p->c.others; k++)
         put_time(&cell[k], ns[k]);
-    put_time(&cell[p->others + 1], p->t->member[member].marked_ns);
-    buffer_put_text(&cell[p->others + 2], p->t->member[member].command);
+    put_time(&cell[p->c.others + 1], p->t->member[member].marked_ns);
+    buffer_put_text(&cell[p->c.others + 2], p->t->member[member].command);
 }
 
 /* Of the columns that are one category. */
@@ -192,10 +171,10 @@ static void put_figure_row(struct parts_table *p, const char *name,
                            void (*put)(struct buffer *cell, const struct together_spread *spread))
 {
     const struct together_table *c = &p->t->categories;
-    struct buffer *cell = columns_add(p->columns, INK_FAINT);
+    struct buffer *cell = columns_add(p->c.columns, INK_FAINT);
     buffer_put_text(&cell[0], name);
     for (size_t i = 0; i < c->groups; i++)
-        if (column_of(p, i) != p->rest || p->rest == 0)
+        if (column_of(p, i) != p->c.rest || p->c.rest == 0)
             put(&cell[column_of(p, i)], &c->group[i].time);
 }
 
@@ -226,8 +205,8 @@ static void put_categories(const struct page *page, const struct together *t)
     size_t shown = 0;
     if (t->categories.groups < 2)
         return;
-    p.columns = table_of(page, &(struct columns){0});
-    if (p.columns == NULL)
+    p.c.columns = table_of(page, &(struct columns){0});
+    if (p.c.columns == NULL)
         return;
     make_columns(page, &p);
     for (size_t i = 0; i < t->members && shown < ROWS_SHOWN; i++)
@@ -241,11 +220,10 @@ static void put_categories(const struct page *page, const struct together *t)
         put_figure_row(&p, "max", put_most);
         put_figure_row(&p, "max/mean", put_imbalance);
     }
-    put_table(page, p.columns,
+    put_table(page, p.c.columns,
               t->ranks > 0 ? "Time per category and rank" : "Time per category and recording");
     put_rest(page, ROWS_SHOWN, t->marking);
-    for (size_t i = 0; i < p.shown; i++)
-        buffer_done(&p.heading[i]);
+    category_columns_done(&p.c);
 }
 
 /* ---- scopes ---- */
