@@ -1,7 +1,7 @@
 /*
  * The reference recording of the format's measurements: 1,000 processes x 20 metrics x 600 samples,
  * of which 4.7 % change from one to the next. Writes it through the recorder's own path, reads it
- * back, and prints CPU and bytes per value. usage: reference FILE [zstd|none]
+ * back, and prints CPU and bytes per value. usage: reference FILE [zstd|none [SAMPLES]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +12,11 @@
 #include "record/recording_sink.h"
 
 #define PROCESSES 1000
-#define TICKS 600
+#define TICKS 600 /* samples of each process, unless said otherwise */
 #define GROUPS (1u << GROUP_CLOCK | 1u << GROUP_MEMORY | 1u << GROUP_STAT | 1u << GROUP_IO)
 #define CHANGING_PER_MILLE 47
 
+static int ticks = TICKS;
 static uint64_t state = 20261121;
 
 static uint64_t chance(void)
@@ -76,7 +77,7 @@ static int write_all(const char *path, const struct codec *codec, uint64_t *ret_
     for (uint32_t p = 0; p < PROCESSES; p++)
         handle[p] = born(&sink, p + 1);
     uint64_t now = clock_mono_ns();
-    for (int t = 0; t < TICKS; t++, now += interval) {
+    for (int t = 0; t < ticks; t++, now += interval) {
         sink.tick(sink.user, now);
         for (int p = 0; p < PROCESSES; p++) {
             for (uint64_t left = known; left != 0; left &= left - 1)
@@ -116,7 +117,7 @@ static void make_only(void)
 {
     volatile uint64_t sink = 0;
     const uint64_t known = mask_of_groups();
-    for (int t = 0; t < TICKS * PROCESSES; t++)
+    for (int t = 0; t < ticks * PROCESSES; t++)
         for (uint64_t left = known; left != 0; left &= left - 1)
             if (chance() % 1000 < CHANGING_PER_MILLE)
                 sink += step_of((unsigned)__builtin_ctzll(left));
@@ -126,9 +127,11 @@ int main(int argc, char **argv)
 {
     const struct codec *codec = NULL;
     if (argc < 2) {
-        fputs("usage: reference FILE [zstd|none]\n", stderr);
+        fputs("usage: reference FILE [zstd|none [SAMPLES]]\n", stderr);
         return 2;
     }
+    if (argc > 3)
+        ticks = atoi(argv[3]);
 #ifdef HAVE_ZSTD
     if (argc < 3 || strcmp(argv[2], "zstd") == 0)
         codec = &codec_zstd;
