@@ -40,7 +40,7 @@ function shares(areas) {
   return areas.map(line => {
     const n = seen.get(line.name) || 0;
     seen.set(line.name, n + 1);
-    return n % 2 ? 0.45 : 0.7;
+    return line.kind === "other" ? 0.4 : n % 2 ? 0.45 : 0.7;
   });
 }
 
@@ -150,7 +150,7 @@ function bandsFor(state) {
     const least = 1 + state.areas.length + 3 * i;
     return {
       series: [least + 1, least],
-      fill: () => colours.faded(colourOf(state.paint.get(line)), 0.3),
+      fill: () => colours.faded(colourOf(state.paint.get(line)), state.areas.length ? 0.14 : 0.3),
     };
   });
 }
@@ -167,17 +167,13 @@ function drawLimit(state, u) {
   const y = Math.round(u.valToPos(state.chart.limit.value, "y", true));
   const ratio = uPlot.pxRatio;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colours.named("limit");
+  ctx.strokeStyle = colours.named("limit");
   ctx.lineWidth = ratio;
   ctx.setLineDash([6 * ratio, 3 * ratio]);
   ctx.beginPath();
   ctx.moveTo(bbox.left, y);
   ctx.lineTo(bbox.left + bbox.width, y);
   ctx.stroke();
-  ctx.font = 10 * ratio + "px system-ui, sans-serif";
-  ctx.textAlign = "right";
-  ctx.textBaseline = y - bbox.top > 14 * ratio ? "bottom" : "top";
-  ctx.fillText(state.chart.limit.name, bbox.left + bbox.width - 4 * ratio, y + (ctx.textBaseline === "top" ? 2 : -2) * ratio);
   ctx.restore();
 }
 
@@ -244,8 +240,18 @@ function captionAtRest(state, g) {
   }
 }
 
+// The caption keeps its height while the cursor moves, so that nothing below it jumps.
+function keepHeight(state) {
+  if (state.keptFor === state.u.width)
+    return;
+  state.keptFor = state.u.width;
+  state.caption.style.minHeight = "";
+  state.caption.style.minHeight = state.caption.offsetHeight + "px";
+}
+
 function captionAtCursor(state, seconds) {
   const { chart, shown } = state;
+  keepHeight(state);
   const place = Math.floor(Math.floor(seconds / chart.bucket_s) / 2 ** shown.level);
   for (const [line, words] of state.words) {
     const level = state.read.get(line)[shown.level] || { mean: [], max: [] };
@@ -296,11 +302,16 @@ function caption(state) {
   if (chart.limit && chart.limit.value > 0)
     line.append(element("span", "of", "of " + chart.limit.name));
   const entries = element("ul", "entries");
+  const light = shares(state.areas);
   for (const each of [...state.curves, ...state.areas]) {
     const entry = element("li");
     const words = element("span", "value", " ");
     const name = lineTitle(each);
-    entry.append(swatch(paint.get(each), each.kind === "machine"), element("span", "name", name), words);
+    const mark = swatch(paint.get(each), each.kind === "machine");
+    mark.style.opacity = each.stacked ? light[state.areas.indexOf(each)] : 1;
+    if (chart.lines.length > 1 || name !== chart.title)
+      entry.append(mark, element("span", "name", name));
+    entry.append(words);
     entry.title = name;
     state.words.set(each, words);
     entries.append(entry);
@@ -320,7 +331,8 @@ function addChart(place, chart) {
   state.plot.setAttribute("aria-label", chart.title);
   state.plot.tabIndex = -1;
   state.plot.style.height = state.height + "px";
-  figure.append(caption(state), state.plot);
+  state.caption = caption(state);
+  figure.append(state.caption, state.plot);
   place.append(figure);
   pictures.add({
     element: state.plot,
@@ -329,7 +341,7 @@ function addChart(place, chart) {
       chart.lines.forEach((line, i) => state.read.set(line, read[i]));
     },
     draw: g => drawChart(state, g),
-    cursor: (seconds, g) => state.shown && showCaption(state, seconds, g),
+    cursor: (seconds, g) => state.u && showCaption(state, seconds, g),
   });
 }
 

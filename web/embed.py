@@ -32,6 +32,7 @@ SCRIPTS = [
     "process_table.js",
     "page.js",
 ]
+STYLES = ["colours.css", "page.css", "pictures.css", "media.css"]
 LITERAL_BYTES = 90
 
 
@@ -56,7 +57,8 @@ def script():
 
 
 def style():
-    return licence() + read("vendor/uPlot.min.css") + "\n" + read("page.css")
+    parts = [licence(), read("vendor/uPlot.min.css"), "\n", *map(read, STYLES)]
+    return "".join(parts)
 
 
 def csp_hash(text):

@@ -94,7 +94,7 @@ function list() {
       items.append(listItem(i));
     details.append(items);
     if (count > LISTED)
-      details.append(element("p", "note", "The first " + LISTED + " of them."));
+      details.append(element("p", "aside", "The first " + LISTED + " of them."));
   });
   return details;
 }

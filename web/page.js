@@ -1,6 +1,7 @@
 // Finds the parts of the page and starts them.
 
 const { element } = tacho.pictures;
+const PATIENCE_MS = 500;
 
 function themeButton() {
   const header = document.querySelector("header.session");
@@ -46,6 +47,9 @@ function startPictures() {
   if (!sections.length)
     return;
   const frame = makeFrame(sections);
+  const heading = sections[0].querySelector("h2"); // above what stays in sight
+  if (heading)
+    frame.before(heading);
   const controls = document.querySelector("#charts .controls") || element("div", "controls");
   frame.prepend(tacho.timebar.make(controls));
   followCursor(frame);
@@ -59,6 +63,7 @@ function startPictures() {
     tacho.processLanes.start(processes);
   if (scopes && tacho.contents.threads.length)
     tacho.scopeLanes.start(scopes);
+  sections.forEach(tacho.timebar.makePaperAxis);
 }
 
 async function startLabels() {
@@ -72,18 +77,33 @@ async function startLabels() {
   tacho.pictures.changed();
 }
 
+// Long tables take longer to lay out than all else together: the style leaves them out while the page is `early`.
+const root = document.documentElement;
+root.classList.add("scripted", "early");
+
+function showAll() {
+  root.classList.remove("early");
+}
+
+addEventListener("load", () => setTimeout(showAll, PATIENCE_MS)); // whatever happens to the pictures
+
 async function start() {
-  document.documentElement.classList.add("scripted");
+  tacho.unpack.open();
   tacho.tip.start();
   themeButton();
-  if (tacho.contents)
+  if (tacho.contents) {
+    tacho.span.start(tacho.contents.to_s);
     startPictures();
+    await Promise.race([tacho.pictures.first, new Promise(done => setTimeout(done, PATIENCE_MS))]);
+  }
+  await new Promise(requestAnimationFrame);
+  showAll();
   tacho.tables.start();
   if (!tacho.contents)
     return;
   await startLabels().catch(() => {}); // the pictures do without
   await tacho.pictures.prepareRest();
-  document.documentElement.dataset.ready = "";
+  root.dataset.ready = "";
 }
 
 if (document.readyState === "loading")

@@ -2,9 +2,13 @@
 
 const NEAR = "400px";
 const RIGHT = 10; // px between the end of time and the edge
+const AT_ONCE = 3; // pictures that are drawn without asking whether they are near
 
 let frame = null; // the element in which all pictures stand
 let width = 0;
+let printing = false;
+let tellFirst;
+const first = new Promise(done => { tellFirst = done; }); // kept when a picture was drawn
 const pictures = new Map();
 const observer = "IntersectionObserver" in window
   ? new IntersectionObserver(seen, { rootMargin: NEAR }) : null;
@@ -33,6 +37,8 @@ function draw(picture) {
   picture.stale = false;
   try {
     picture.draw(geometry());
+    if (!picture.always)
+      tellFirst();
   } catch (error) {
     fail(picture, error);
   }
@@ -62,7 +68,7 @@ function changed() {
 }
 
 function resized(px) {
-  if (px === width || px <= 0)
+  if (px === width || px <= 0 || printing)
     return;
   width = px;
   changed();
@@ -70,7 +76,7 @@ function resized(px) {
 
 // What every picture needs to know: where time is on the screen. In CSS pixels from the frame's left edge.
 function geometry() {
-  const gutter = width < 560 ? 52 : 68;
+  const gutter = width < 560 ? 62 : 68;
   const { from, to } = tacho.span.shown;
   const plot = Math.max(40, width - gutter - RIGHT);
   return {
@@ -82,12 +88,12 @@ function geometry() {
 
 // picture: {element, prepare() -> promise, draw(geometry), cursor(seconds)}; cursor may be missing.
 function add(picture) {
-  Object.assign(picture, { near: !observer, stale: true, prepared: false });
   pictures.set(picture.element, picture);
+  Object.assign(picture, { near: !observer || pictures.size <= AT_ONCE, stale: true, prepared: false });
+  if (picture.near)
+    show(picture);
   if (observer)
     observer.observe(picture.element);
-  else
-    show(picture);
 }
 
 // One after another while nothing else is to do, so that a page is whole when it is printed.
@@ -127,6 +133,7 @@ const PAPER_PX = 718; // the width of A4 between its margins
 function paper(on) {
   if (!frame)
     return;
+  printing = on;
   width = on ? PAPER_PX : Math.floor(frame.clientWidth);
   tacho.colours.onPaper(on);
   drawAll();
@@ -162,4 +169,4 @@ function element(name, className, text) {
   return made;
 }
 
-tacho.pictures = { add, start, changed, geometry, canvasFor, element, prepareRest };
+tacho.pictures = { first, add, start, changed, geometry, canvasFor, element, prepareRest };

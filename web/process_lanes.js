@@ -76,14 +76,16 @@ function pack(processes) {
 
 // Bars must be in order of time within their rows.
 function inOrder({ rowOf, order }, processes) {
-  const rows = lanes.rowsFrom(order.map(i => rowOf[i]),
+  const made = lanes.rowsFrom(order.map(i => rowOf[i]),
     order.map(i => processes.start[i]), order.map(i => processes.ends[i]));
-  for (const row of rows) {
+  for (const row of made) {
     for (let i = 0; i < row.index.length; i++)
       row.index[i] = order[row.index[i]];
   }
-  return rows;
+  return made;
 }
+
+const rows = processes => inOrder(pack(processes), processes);
 
 // Programs by the processor time they took, most first; each with its count.
 function programs(processes) {
@@ -100,7 +102,7 @@ function programs(processes) {
 
 function describe(processes, i) {
   const failed = processes.status[i] > 0;
-  const rows = [
+  const words = [
     ["command", processes.commandOf(i).slice(0, 300)],
     ["from", quantities.time(processes.start[i], 0.001)],
     ["for", quantities.duration(processes.ends[i] - processes.start[i]) + (Number.isFinite(processes.end[i]) ? "" : " and on")],
@@ -109,7 +111,7 @@ function describe(processes, i) {
     ["read, written", quantities.quantity(processes.read[i], "bytes") + ", " + quantities.quantity(processes.written[i], "bytes")],
     ["exit", (statusWords(processes.status[i]) || "unknown") + (failed ? " (failed)" : "")],
   ];
-  return { title: processes.nameOf(i) + " " + processes.pid[i], rows };
+  return { title: processes.nameOf(i) + " " + processes.pid[i], rows: words };
 }
 
 // Names before they are read have no colour, so the most expensive programs ask first.
@@ -145,10 +147,11 @@ async function prepare(place) {
   const paint = paints(processes, ranked);
   showLegend(place, processes, ranked);
   return {
-    rows: inOrder(pack(processes), processes),
+    rows: rows(processes),
     paint,
     marked: Uint8Array.from(processes.status, status => status > 0 ? 1 : 0),
-    text: i => processes.nameOf(i) + " " + processes.pid[i],
+    // Isolated, so that a name that reads from right to left leaves the number in its place.
+    text: i => "\u2068" + processes.nameOf(i) + "\u2069 " + processes.pid[i],
     describe: i => describe(processes, i),
   };
 }
@@ -157,4 +160,4 @@ function start(place) {
   return lanes.add(place, { label: "Processes over time", rowHeight: 13, prepare: () => prepare(place) });
 }
 
-tacho.processLanes = { start, read, statusWords };
+tacho.processLanes = { start, read, rows, statusWords };

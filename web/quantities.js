@@ -64,24 +64,24 @@ function bytes(value, short) {
   return three(value, short) + " " + BINARY[unit];
 }
 
-const FORMS = {
+const FORMS = new Map(Object.entries({
   "cores": (value, short) => three(value, short) + (value === 1 ? " core" : " cores"),
   "bytes": bytes,
   "bytes/s": (value, short) => bytes(value, short) + "/s",
-  "count/s": value => significant(value) + "/s",
-};
+  "count/s": (value, short) => (short ? three(value, true) : significant(value)) + "/s",
+}));
 
 // A value with its unit; what is unknown is said.
 function quantity(value, unit) {
   if (!Number.isFinite(value))
     return "unknown";
-  return (FORMS[unit] || significant)(value);
+  return (FORMS.get(unit) || significant)(value);
 }
 
 // The same on an axis, where space is short and numbers are round; nothing that a sum of floats left over is shown.
 function tick(value, unit) {
   const round = Number(value.toPrecision(12));
-  return unit === "cores" ? three(round, true) : (FORMS[unit] || significant)(round, true);
+  return FORMS.has(unit) ? FORMS.get(unit)(round, true) : three(round, true);
 }
 
 // Steps 1, 2, 5 times a power of ten; bytes by powers of two below 1024 of each unit.

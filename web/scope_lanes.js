@@ -26,11 +26,18 @@ function describe(thread, columns, texts, i) {
 async function prepare(thread) {
   const columns = await tacho.unpack.columnsOf(thread, ["start", "length", "depth", "scope", "category"]);
   const texts = await tacho.unpack.texts();
-  const ends = columns.start.map((start, i) => start + (columns.length[i] || 0));
-  const rowOf = Int32Array.from(columns.depth, depth => depth >= 0 && depth < DEEPEST ? depth : -1);
+  const count = columns.start.length;
+  const ends = new Float64Array(count);
+  const rowOf = new Int32Array(count);
+  const paint = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    ends[i] = columns.start[i] + (columns.length[i] || 0);
+    rowOf[i] = columns.depth[i] >= 0 && columns.depth[i] < DEEPEST ? columns.depth[i] : -1;
+    paint[i] = paintOf(columns.category[i]);
+  }
   return {
     rows: lanes.rowsFrom(rowOf, columns.start, ends),
-    paint: Uint8Array.from(columns.category, paintOf),
+    paint,
     text: i => texts[columns.scope[i]] || "",
     describe: i => describe(thread, columns, texts, i),
   };
@@ -46,7 +53,7 @@ function addThread(place, thread) {
   const head = element("h3", "", title(thread));
   const count = thread.slices === 1 ? "1 scope" : thread.slices.toLocaleString("en") + " scopes";
   const merged = thread.merged_s > 0 ? "; those shorter than " + quantities.duration(thread.merged_s) + " together" : "";
-  head.append(" ", element("span", "note", count + merged));
+  head.append(" ", element("span", "aside", count + merged));
   line.append(head);
   place.append(line);
   return lanes.add(line, { label: "Scopes of " + title(thread), rowHeight: 15, prepare: () => prepare(thread) });

@@ -1,10 +1,8 @@
 // The stretch of time that all pictures show, and the cursor: one of each for the whole page.
 
-const total_s = tacho.contents ? Math.max(tacho.contents.to_s, 1e-6) : 1;
-// Below this a picture has nothing to show, and numbers of seconds have no digits left.
-const least_s = Math.max(1e-6, total_s * 1e-9);
-
 const listeners = [];
+let total_s = 1;
+let least_s = 1e-6; // below this a picture has nothing to show, and numbers of seconds have no digits left
 let shown = { from: 0, to: total_s };
 let cursor = null;
 let due = false;
@@ -83,11 +81,17 @@ function restore() {
     set(Number(match[1]), Number(match[2]));
 }
 
-restore();
-addEventListener("hashchange", restore);
+function start(seconds) {
+  total_s = Math.max(seconds, 1e-6);
+  least_s = Math.max(1e-6, total_s * 1e-9);
+  shown = { from: 0, to: total_s };
+  restore();
+  addEventListener("hashchange", restore);
+}
 
 tacho.span = {
-  total_s,
+  start,
+  get total_s() { return total_s; },
   get shown() { return shown; },
   get cursor() { return cursor; },
   listen: listener => listeners.push(listener),

@@ -73,7 +73,7 @@ function drawLabels(ctx, g) {
     ctx.fillRect(Math.round(x), row * ROW, 1, (ROWS - row) * ROW);
     ctx.fillText(text, x + 4, row * ROW + ROW / 2);
   }
-  tacho.labels.drawLines(ctx, g.gutter, ROW, g.plot, ROW, 1);
+  tacho.labels.drawLines(ctx, g.gutter, ROWS * ROW - 4, g.plot, 4, 1);
   ctx.textAlign = "left";
   ctx.fillStyle = colours.named("faint");
   ctx.fillText("labels", 2, ROW / 2);
@@ -170,5 +170,15 @@ function make(controls) {
   return bar;
 }
 
+// On paper nothing stays in sight: each section ends with an axis of its own.
+function makePaperAxis(section) {
+  const axis = element("div", "paper-axis");
+  const own = element("canvas");
+  axis.setAttribute("aria-hidden", "true");
+  axis.append(own);
+  section.append(axis);
+  pictures.add({ element: axis, prepare: async () => {}, draw: g => drawAxis(pictures.canvasFor(own, g.width, AXIS), g, 0) });
+}
+
 tacho.axis = { ticks };
-tacho.timebar = { make };
+tacho.timebar = { make, makePaperAxis };

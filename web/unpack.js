@@ -93,6 +93,11 @@ function texts() {
   return textsRead;
 }
 
-const holder = document.getElementById("page");
-tacho.contents = holder ? JSON.parse(holder.textContent) : null;
-tacho.unpack = { column, columnsOf, texts };
+// What the page holds; null where it holds only words and tables.
+function open() {
+  const holder = document.getElementById("page");
+  tacho.contents = holder ? JSON.parse(holder.textContent) : null;
+}
+
+tacho.contents = null;
+tacho.unpack = { open, column, columnsOf, texts };
