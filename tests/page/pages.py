@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STATIC_ROWS = 1000
 SERIES_A_BLOCK = 50
+BLOCK_BYTES = 500000
 
 spec = importlib.util.spec_from_file_location("embed", ROOT / "web/embed.py")
 embed = importlib.util.module_from_spec(spec)
@@ -68,8 +69,9 @@ class Contents:
         }
 
     def raw(self, encoded_bytes, scale=1):
-        if self.columns and self.columns % SERIES_A_BLOCK == 0:
+        if self.columns == SERIES_A_BLOCK or len(self.blocks[-1]) > BLOCK_BYTES:
             self.blocks.append(bytearray())
+            self.columns = 0
         self.columns += 1
         place = {"block": len(self.blocks) - 1, "at": len(self.blocks[-1]), "bytes": len(encoded_bytes)}
         self.blocks[-1] += encoded_bytes
@@ -152,6 +154,8 @@ def duration(seconds):
 
 
 def size(value):
+    if value is None:
+        return ""
     unit = 0
     while value >= 999.5 and unit < 4:
         value /= 1024
@@ -233,7 +237,7 @@ def page(contents, title, command, verdict, cards, findings, sections="", messag
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n',
         f'<meta http-equiv="Content-Security-Policy" content="{csp}">\n',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
-        f"<title>{shown(title)}</title>\n<style>{style}</style></head>\n<body>\n",
+        f"<title>{shown(title)}</title>\n<style>{style}</style>\n<script>{script}</script></head>\n<body>\n",
         f'<header class="session"><h1>{shown(title)}</h1>\n<p><code>{shown(command)}</code></p>\n',
         "<p>node-07, 8 processors, 59.6 GiB. Started 2026-03-04 09:15:00 +0000, 10 samples a second.</p></header>\n",
         f'<main>\n<p class="verdict {verdict[0]}">{shown(verdict[1])}</p>\n<ul class="cards">\n',
@@ -246,7 +250,7 @@ def page(contents, title, command, verdict, cards, findings, sections="", messag
                                                       if messages else '<p class="empty">None.</p>') + "</section>\n",
         '<section id="method"><h2>Method and limits</h2><dl><dt>followed by</dt><dd>bpf: every birth and end is seen.</dd>'
         "<dt>CPU</dt><dd>exact, from the kernel at exit.</dd><dt>memory</dt><dd>sampled ten times a second.</dd></dl></section>\n",
-        "</main>\n", *contents.scripts(), f"<script>{script}</script>\n</body></html>\n",
+        "</main>\n", *contents.scripts(), "</body></html>\n",
     ])
 
 
@@ -264,7 +268,7 @@ def level_at(t):
         a <= t < b for _, a, b in STAGES) else 0.15
 
 
-def pipeline_processes(dice):
+def pipeline_processes(dice, jobs, tests_at_once):
     def process(parent, pid, name, command, start, end, cpu, status=0, rss=30 << 20):
         return {"parent": parent, "pid": pid, "name": name, "command": command, "start": start, "end": end, "cpu": cpu,
                 "status": status, "rss": rss, "read": dice.randrange(1 << 24), "written": dice.randrange(1 << 22), "threads": 1}
@@ -272,7 +276,7 @@ def pipeline_processes(dice):
     rows = [process(None, 20000, "bash", "bash ./pipeline.sh --all", 0, SECONDS, 1.2, rss=5 << 20)]
     rows.append(process(0, 20001, "make", "make -j8 all", 2, 420, 3, rss=17 << 20))
     pid = 20002
-    for slot in range(8):
+    for slot in range(jobs):
         t = 2.5 + slot * 0.2
         while t < 410:
             long = dice.uniform(0.8, 6)
@@ -287,7 +291,7 @@ def pipeline_processes(dice):
             t += long + dice.uniform(0.01, 0.3)
     tests = len(rows)
     rows.append(process(0, pid, "python3", "python3 -m pytest -n 4 tests/", 425, 700, 40, rss=205 << 20))
-    for slot in range(12):
+    for slot in range(tests_at_once):
         t = 427 + slot * 0.3
         while t < 690:
             long = dice.expovariate(0.25) + 0.2
@@ -303,7 +307,7 @@ def pipeline_processes(dice):
     return rows
 
 
-def pipeline(bucket_s=0.5):
+def pipeline(bucket_s=2, jobs=1, tests_at_once=2):
     dice = random.Random(7)
     contents = Contents(SECONDS)
     count = round(SECONDS / bucket_s)
@@ -348,7 +352,7 @@ def pipeline(bucket_s=0.5):
     labels += [(c, f"checkpoint {i + 1}", 24901) for i, c in enumerate(CHECKPOINTS)]
     labels.append((1779, "done", 24901))
     contents.labels(labels)
-    rows = pipeline_processes(dice)
+    rows = pipeline_processes(dice, jobs, tests_at_once)
     contents.processes(rows)
     names = ["compute", "MPI wait", "I/O", "checkpoint", "setup"]
     contents.object["categories"] = names
@@ -398,7 +402,157 @@ def add_solver_thread(contents, dice, rank):
     })
 
 
-if __name__ == "__main__":
-    target = Path(sys.argv[1])
+# As much as there can be.
+
+BIG_SECONDS = 3600.0
+BIG_BUCKETS = 65536
+BIG_PEAK_AT = 40001  # the bucket
+BIG_PEAK = 7777
+BIG_PROCESSES = 10000
+BIG_SLICES = 1000000
+
+
+def big_thread(contents, name, tid, slices, seconds):
+    """Pairs of scopes, one in the other, from 0 to the end; written as differences, so it costs nothing."""
+    names = [contents.text(f"scope {i}") for i in range(4)]
+    pairs = slices // 2
+    step = round(seconds / pairs * 1e9)
+    period = 4  # categories and names come again after so many pairs
+    again = [names[i % 4] for i in range(period) for _ in (0, 1)]
+    categories = [i % 3 for i in range(period) for _ in (0, 1)]
+
+    def cyclic(values):
+        first = contents.raw(encoded(values, 1) + b"".join(
+            difference(b - a) for a, b in zip([values[-1], *values], values)) * (pairs // period - 1))
+        return first
+
+    contents.object["threads"].append({
+        "name": name, "pid": 1000, "tid": tid, "slices": slices, "merged_s": 0,
+        "start": contents.repeated([step // 8, step - step // 8], pairs, 1e9),
+        "length": contents.raw(encoded([step * 0.8e-9, step * 0.5e-9], 1e9) + (
+            difference(round(step * 0.8) - round(step * 0.5)) + difference(round(step * 0.5) - round(step * 0.8))) * (pairs - 1), 1e9),
+        "depth": cyclic([0, 1] * period), "scope": cyclic(again), "category": cyclic(categories),
+    })
+
+
+def big():
+    dice = random.Random(3)
+    contents = Contents(BIG_SECONDS)
+    mean = [100 + 50 * math.sin(i / 3000) for i in range(BIG_BUCKETS)]
+    greatest = [v + 20 for v in mean]
+    greatest[BIG_PEAK_AT] = BIG_PEAK
+    contents.chart("counter", "spike", "", BIG_SECONDS / BIG_BUCKETS,
+                   [{"name": "spike", "mean": mean, "min": [v - 20 for v in mean], "max": greatest}])
+    gaps = [None if 20000 <= i < 30000 else i % 100 for i in range(BIG_BUCKETS)]
+    contents.chart("counter", "gaps", "count", BIG_SECONDS / BIG_BUCKETS, [{"name": "gaps", "mean": gaps}])
+    rows = [{"parent": None, "pid": 1000, "name": "main", "command": "./main", "start": 0, "end": BIG_SECONDS, "cpu": 10.0,
+             "status": 0, "rss": 1 << 30, "read": 0, "written": 0, "threads": 2}]
+    for i in range(1, BIG_PROCESSES):
+        start = dice.uniform(0, BIG_SECONDS - 20)
+        rows.append({"parent": 0 if i % 10 == 1 else i - (i - 1) % 10, "pid": 1000 + i, "name": f"job{i % 9}",
+                     "command": f"./job --number {i}", "start": start, "end": start + dice.uniform(1, 15), "cpu": i / 1000,
+                     "status": 1 if i % 500 == 7 else 0, "rss": i * 4096, "read": i, "written": None if i % 3 else i, "threads": 1})
+    for i, row in enumerate(rows):
+        if row["parent"]:
+            row["start"] = max(row["start"], rows[row["parent"]]["start"])
+            row["end"] = max(row["end"], row["start"])
+    contents.processes(rows)
+    contents.labels([(i * BIG_SECONDS / 20000, f"label {i}", 1000) for i in range(20000)])
+    return page(contents, "big", "./main", ("good", "Ended well (exit 0)."), [(3600, "1:00:00", "wall time")], [],
+                process_table(rows, BIG_SECONDS))
+
+
+def slices():
+    contents = Contents(BIG_SECONDS)
+    contents.chart("counter", "one", "", 36, [{"name": "one", "mean": [1] * 100}])
+    contents.object["categories"] = ["compute", "I/O", "wait"]
+    big_thread(contents, "main", 1000, BIG_SLICES, BIG_SECONDS)
+    for i in range(9):
+        big_thread(contents, "worker", 1001 + i, 1000, BIG_SECONDS)
+    return page(contents, "slices", "./main", ("good", "Ended well (exit 0)."), [], [])
+
+
+# What a recording can hold when somebody means ill: each of these is shown, none of it acts.
+
+ATTACKS = [
+    "</script><script>window.attacked=1;alert(1)</script>",
+    "<img src=x onerror=window.attacked=2>",
+    "<!--<script>",
+    "\u2028window.attacked=3\u2029//",
+    '"onmouseover="window.attacked=4" x="',
+    "'; window.attacked=5; //",
+    "javascript:window.attacked=6",
+    "\u202eright to left\u2066\u2067",
+    "]]><svg onload=window.attacked=7>",
+    "&lt;b&gt;&amp;amp;",
+    "${window.attacked=8}",
+    "__proto__",
+    "constructor",
+    "</style><style>*{display:none}</style>",
+    "long " * 2000,
+    "W" * 5000,
+    "",
+]
+
+
+def hostile():
+    contents = Contents(60.0)
+    flat = [i % 7 for i in range(600)]
+    for attack in ATTACKS[:6]:
+        contents.chart(attack, attack, attack, 0.1, [
+            {"name": other, "kind": "process", "pid": 1, "stacked": True, "mean": flat} for other in ATTACKS[:3]
+        ] + [{"name": attack, "mean": flat}], {"value": 9, "name": attack})
+    for attack in ("__proto__", "constructor", "toString"):
+        contents.chart(attack, attack, attack, 0.1, [{"name": attack, "mean": flat}])
+    contents.labels([(i * 3.0, attack, 1) for i, attack in enumerate(ATTACKS)])
+    rows = [{"parent": None if i == 0 else i - 1, "pid": i + 1, "name": attack, "command": attack, "start": i, "end": 50, "cpu": 1,
+             "status": 300, "rss": 1, "read": 1, "written": 1, "threads": 1} for i, attack in enumerate(ATTACKS)]
+    contents.processes(rows)
+    contents.object["categories"] = ATTACKS
+    for i, attack in enumerate(ATTACKS):
+        contents.object["threads"].append({
+            "name": attack, "pid": 1, "tid": i, "slices": 2, "merged_s": 0.5,
+            "start": contents.column([1, 30], 1000), "length": contents.column([20, 20], 1000), "depth": contents.column([0, 0]),
+            "scope": contents.column([contents.text(attack)] * 2), "category": contents.column([i, None])})
+    sections = (categories_section(ATTACKS, [(attack, [1.0] * len(ATTACKS)) for attack in ATTACKS])
+                + process_table(rows, 60.0) + scopes_section([(a, a, 1, 1.0) for a in ATTACKS]))
+    return page(contents, ATTACKS[0], ATTACKS[1], ("bad", ATTACKS[2]), [(1, a[:300], a) for a in ATTACKS],
+                [("bad", a, a) for a in ATTACKS], sections, ATTACKS)
+
+
+# One chart of which the columns are cut off, one that is whole, a block that is no deflate.
+
+def damaged():
+    contents = Contents(10.0)
+    contents.chart("cpu", "cut off", "cores", 0.1, [{"name": "all", "mean": [1] * 100}])
+    contents.chart("memory", "whole", "bytes", 0.1, [{"name": "all", "mean": [1 << 20] * 100}])
+    contents.chart("disk", "elsewhere", "bytes/s", 0.1, [{"name": "all", "mean": [1] * 100}])
+    contents.chart("tcp", "short", "count", 0.1, [{"name": "all", "mean": [3] * 5}])
+    lines = [chart["lines"][0]["mean"] for chart in contents.object["charts"]]
+    lines[0]["bytes"] = 10**9
+    lines[2]["block"] = 99
+    contents.object["charts"][3]["count"] = 100
+    contents.labels([(1, "label", 1)])
+    contents.object["labels"]["text"]["block"] = 98
+    return page(contents, "damaged", "true", ("good", "Ended well (exit 0)."), [], [])
+
+
+def full():
+    return pipeline(0.5, 8, 12)
+
+
+PAGES = {"pipeline": pipeline, "big": big, "slices": slices, "hostile": hostile, "damaged": damaged}
+
+
+def write(target, names=PAGES):
     target.mkdir(parents=True, exist_ok=True)
-    (target / "pipeline.html").write_text(pipeline(), encoding="utf-8")
+    for name in names:
+        text = PAGES[name]()
+        (target / f"{name}.html").write_bytes(text.encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: tests/page/pages.py DIR")
+    write(Path(sys.argv[1]))
+    (Path(sys.argv[1]) / "full.html").write_text(full(), encoding="utf-8")
