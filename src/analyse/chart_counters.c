@@ -76,7 +76,7 @@ static int put_block(struct reading *r)
         if (counter == NULL)
             continue;
         struct chart_counter_line *line = line_of(r, counter, set->entity);
-        if (line->level.integral == NULL && level_line_begin(&line->level, r->grid) != 0)
+        if (line->level.integral == NULL && level_line_begin(&line->level, r->grid, false) != 0)
             return -ENOMEM;
         level_line_put(&line->level, r->grid, set->time_ns, set->value);
     }

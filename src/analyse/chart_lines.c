@@ -6,21 +6,23 @@
 
 #include "base/clock.h"
 
-#define FINE_MAX 16 /* parts of a bucket in which peaks of rates are looked for */
+#define SAMPLED (-1.0) /* instead of how long a level is known: it has the value itself */
+#define FINE_MAX 16    /* parts of a bucket in which peaks of rates are looked for */
 
 struct chart_grid chart_grid_of(uint64_t from_ns, uint64_t to_ns, uint64_t interval_ns,
                                 size_t buckets_max)
 {
     uint64_t length = to_ns > from_ns ? to_ns - from_ns : 1;
     uint64_t least = interval_ns > 0 ? interval_ns : 1;
-    uint64_t count = length / least;
-    count = count > buckets_max ? buckets_max : count;
-    count = count == 0 ? 1 : count;
-    struct chart_grid grid = {.from_ns = from_ns, .buckets = (size_t)count, .fine = 1};
-    grid.bucket_ns = (length - 1) / count + 1;
+    uint64_t most = buckets_max == 0 ? 1 : buckets_max;
+    struct chart_grid grid = {.from_ns = from_ns, .to_ns = from_ns + length};
+    grid.bucket_ns = (length - 1) / most + 1;
+    if (grid.bucket_ns < least)
+        grid.bucket_ns = least < length ? least : length;
     uint64_t fine = grid.bucket_ns / least;
     grid.fine = (unsigned)(fine > FINE_MAX ? FINE_MAX : fine == 0 ? 1 : fine);
     grid.bucket_ns = ((grid.bucket_ns - 1) / grid.fine + 1) * grid.fine;
+    grid.buckets = (size_t)((length - 1) / grid.bucket_ns + 1);
     return grid;
 }
 
@@ -90,9 +92,15 @@ int rate_line_finish(struct rate_line *line, const struct chart_grid *grid, doub
 
 /* ---- levels ---- */
 
-int level_line_begin(struct level_line *line, const struct chart_grid *grid)
+static size_t bucket_at(const struct chart_grid *grid, uint64_t time_ns)
 {
-    *line = (struct level_line){0};
+    uint64_t b = time_ns <= grid->from_ns ? 0 : (time_ns - grid->from_ns) / grid->bucket_ns;
+    return b < grid->buckets ? (size_t)b : grid->buckets - 1;
+}
+
+int level_line_begin(struct level_line *line, const struct chart_grid *grid, bool sampled)
+{
+    *line = (struct level_line){.sampled = sampled && grid->fine == 1};
     line->integral = calloc(grid->buckets, sizeof *line->integral);
     line->known_ns = calloc(grid->buckets, sizeof *line->known_ns);
     line->min = malloc(grid->buckets * sizeof *line->min);
@@ -116,12 +124,6 @@ void level_line_done(struct level_line *line)
     *line = (struct level_line){0};
 }
 
-static size_t bucket_at(const struct chart_grid *grid, uint64_t time_ns)
-{
-    uint64_t b = time_ns <= grid->from_ns ? 0 : (time_ns - grid->from_ns) / grid->bucket_ns;
-    return b < grid->buckets ? (size_t)b : grid->buckets - 1;
-}
-
 static void meet(struct level_line *line, size_t b, double value)
 {
     line->min[b] = line->min[b] <= value ? line->min[b] : value;
@@ -137,6 +139,10 @@ static void hold(struct level_line *line, const struct chart_grid *grid, uint64_
     for (size_t b = bucket_at(grid, from_ns); line->holds && from_ns < to_ns; b++) {
         uint64_t edge_ns = grid->from_ns + (b + 1) * grid->bucket_ns;
         uint64_t until_ns = edge_ns < to_ns ? edge_ns : to_ns;
+        if (line->known_ns[b] == SAMPLED) {
+            from_ns = until_ns;
+            continue;
+        }
         line->integral[b] += line->value * (double)(until_ns - from_ns);
         line->known_ns[b] += (double)(until_ns - from_ns);
         meet(line, b, line->value);
@@ -146,7 +152,12 @@ static void hold(struct level_line *line, const struct chart_grid *grid, uint64_
 
 void level_line_forget(struct level_line *line, const struct chart_grid *grid, uint64_t time_ns)
 {
+    size_t b = bucket_at(grid, time_ns);
     hold(line, grid, time_ns);
+    if (line->sampled && line->holds && line->known_ns[b] != SAMPLED) {
+        line->known_ns[b] = SAMPLED;
+        line->integral[b] = line->min[b] = line->max[b] = NAN;
+    }
     line->since_ns = time_ns > line->since_ns ? time_ns : line->since_ns;
     line->holds = false;
 }
@@ -160,7 +171,15 @@ void level_line_put(struct level_line *line, const struct chart_grid *grid, uint
         return;
     }
     hold(line, grid, time_ns);
-    meet(line, bucket_at(grid, time_ns), value);
+    size_t b = bucket_at(grid, time_ns);
+    if (line->sampled) {
+        /* What was before the first sample in it is another bucket's. */
+        if (line->known_ns[b] != SAMPLED)
+            line->min[b] = line->max[b] = value;
+        line->known_ns[b] = SAMPLED;
+        line->integral[b] = value;
+    }
+    meet(line, b, value);
     line->value = value;
     line->since_ns = time_ns;
     line->holds = true;
@@ -171,13 +190,13 @@ int level_line_finish(struct level_line *line, const struct chart_grid *grid, ui
 {
     if (line->integral == NULL)
         return 0;
-    level_line_forget(line, grid, end_ns);
+    hold(line, grid, end_ns);
     bool any = false;
     for (size_t b = 0; b < grid->buckets; b++) {
         /* At a single moment, as the last sample is: without a width it is what was met. */
         double mean = line->known_ns[b] > 0 ? line->integral[b] / line->known_ns[b] : line->max[b];
         line->integral[b] = mean;
-        any |= !isnan(mean);
+        any |= !isnan(line->integral[b]);
     }
     if (!any)
         return 0;

@@ -10,12 +10,15 @@
 
 /* The buckets of all lines of a recording; rates are also looked at in `fine` parts of each. */
 struct chart_grid {
-    uint64_t from_ns, bucket_ns;
+    uint64_t from_ns, to_ns, bucket_ns;
     size_t buckets;
     unsigned fine;
 };
 
-/* As few buckets as leave each `interval_ns` long, at most `buckets_max`; at least one. */
+/*
+ * Buckets of `interval_ns`, so that each has one sample, or wider, so that there are at most
+ * `buckets_max`; at least one. The last may end after `to_ns`.
+ */
 struct chart_grid chart_grid_of(uint64_t from_ns, uint64_t to_ns, uint64_t interval_ns,
                                 size_t buckets_max);
 
@@ -65,9 +68,12 @@ struct level_line {
     double value;
     uint64_t since_ns;
     bool holds;
+    bool
+        sampled; /* once a tick, and buckets are as long: a bucket's value is what was sampled in it */
 };
 
-int level_line_begin(struct level_line *line, const struct chart_grid *grid);
+/* `sampled`: it is put once a tick. 0 or -ENOMEM. */
+int level_line_begin(struct level_line *line, const struct chart_grid *grid, bool sampled);
 void level_line_done(struct level_line *line);
 
 /*

@@ -222,8 +222,7 @@ static int add_memory(const struct assembly *a, struct chart *chart)
     struct charts_walked *w = a->w;
     int r = keep_level(a, chart, (struct chart_line){.name = "all processes"}, &w->rss);
     if (r == 0)
-        r = keep_level(a, chart, (struct chart_line){.name = "shared memory counted once"},
-                       &w->pss);
+        r = keep_level(a, chart, (struct chart_line){.name = "shared once"}, &w->pss);
     for (size_t i = 0; i <= w->parts.count && w->parts.count > 0 && r == 0; i++)
         r = keep_level(a, chart, part_line(w, i), &w->part[i].rss);
     return r;
@@ -364,6 +363,7 @@ int charts_make(const struct summary *s, size_t buckets_max, size_t top, struct 
                             s->interval_ns == SUMMARY_UNKNOWN ? 0 : s->interval_ns, buckets_max);
     w->processors = s->processors == SUMMARY_UNKNOWN ? 0 : (double)s->processors;
     new.from_ns = w->grid.from_ns;
+    new.to_ns = w->grid.to_ns;
     new.bucket_ns = w->grid.bucket_ns;
     new.buckets = w->grid.buckets;
     int r = chart_parts_choose(s, top, &w->parts);

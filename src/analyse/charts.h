@@ -28,7 +28,8 @@ struct chart_line {
     /*
      * Per bucket; NAN where nothing is known, or a part had no process. The mean is by time: of a
      * rate amount over width, so that mean x width adds up to what was used. The others are of what
-     * was sampled, or of shorter stretches (not under the recording's interval).
+     * was sampled, or of shorter stretches (not under the recording's interval). Where buckets are
+     * as short as that all three are what was sampled in them, but for counters of the code.
      */
     double *mean, *min, *max;
     bool zero; /* nothing but 0 throughout */
@@ -45,7 +46,8 @@ struct chart {
 };
 
 struct charts {
-    uint64_t from_ns, bucket_ns; /* the recording's clock; the last bucket may end after its end */
+    uint64_t from_ns, to_ns; /* the recording's clock */
+    uint64_t bucket_ns;      /* the last bucket ends at to_ns */
     size_t buckets;
     struct chart *chart; /* only those of which something is known, in the order to show them */
     size_t count;

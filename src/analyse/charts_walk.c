@@ -44,7 +44,7 @@ static bool known_bits(const struct tacho_sample *sample, uint64_t positions, do
 
 static int put_level(struct pass *pass, struct level_line *line, uint64_t time_ns, double value)
 {
-    int r = line->integral == NULL ? level_line_begin(line, &pass->w->grid) : 0;
+    int r = line->integral == NULL ? level_line_begin(line, &pass->w->grid, true) : 0;
     if (r == 0)
         level_line_put(line, &pass->w->grid, time_ns, value);
     return r;
@@ -65,25 +65,30 @@ static int add_rate(struct pass *pass, struct rate_line *line, uint64_t from_ns,
     return r;
 }
 
-/* A process's life, in whole buckets: outside of it there is no line. */
+/*
+ * A stretch of which all is known, made longer to whole buckets: outside of these there is no line,
+ * and inside of them all lines are over the same time.
+ */
 static int know_life(struct pass *pass, struct rate_line *line, uint64_t from_ns, uint64_t to_ns)
 {
     const struct chart_grid *grid = &pass->w->grid;
-    uint64_t end_ns = chart_grid_end(grid);
-    from_ns = from_ns < grid->from_ns ? grid->from_ns : from_ns > end_ns ? end_ns : from_ns;
-    to_ns = to_ns < from_ns ? from_ns : to_ns > end_ns ? end_ns : to_ns;
+    from_ns = from_ns < grid->from_ns ? grid->from_ns
+              : from_ns > grid->to_ns ? grid->to_ns
+                                      : from_ns;
+    to_ns = to_ns < from_ns ? from_ns : to_ns > grid->to_ns ? grid->to_ns : to_ns;
     uint64_t first = (from_ns - grid->from_ns) / grid->bucket_ns;
     uint64_t last = (to_ns - grid->from_ns + grid->bucket_ns - 1) / grid->bucket_ns;
+    uint64_t end_ns = grid->from_ns + last * grid->bucket_ns;
     int r = line->amount.amount == NULL ? rate_line_begin(line, grid) : 0;
     if (r == 0)
         rate_line_know(line, grid->from_ns + first * grid->bucket_ns,
-                       grid->from_ns + last * grid->bucket_ns);
+                       end_ns < grid->to_ns ? end_ns : grid->to_ns);
     return r;
 }
 
 static int know_all(struct pass *pass, struct rate_line *line)
 {
-    return know_life(pass, line, pass->w->grid.from_ns, chart_grid_end(&pass->w->grid));
+    return know_life(pass, line, pass->w->grid.from_ns, pass->w->grid.to_ns);
 }
 
 /* ---- what lineage and the counters of processes say ---- */
@@ -95,15 +100,22 @@ static uint8_t part_of(const struct pass *pass, uint32_t entity)
     return row == NULL ? CHART_PART_NONE : pass->w->parts.of_row[row - pass->s->rows];
 }
 
+static int add_cpu(struct pass *pass, struct rate_line *line, const struct lineage_growth *g)
+{
+    int r = know_life(pass, line, g->from_ns, g->to_ns);
+    if (r == 0)
+        timeline_add(&line->amount, g->from_ns, g->to_ns, (double)g->amount);
+    return r;
+}
+
 static int take_cpu(struct pass *pass, const struct lineage_growth *g)
 {
     struct charts_walked *w = pass->w;
-    int r = add_rate(pass, &w->cpu, g->from_ns, g->to_ns, (double)g->amount);
+    int r = add_cpu(pass, &w->cpu, g);
     if (r != 0 || w->parts.count == 0)
         return r;
     uint8_t part = g->unseen ? CHART_PART_NONE : part_of(pass, g->entity);
-    size_t at = part == CHART_PART_NONE ? w->parts.count : part;
-    return add_rate(pass, &w->part[at].cpu, g->from_ns, g->to_ns, (double)g->amount);
+    return add_cpu(pass, &w->part[part == CHART_PART_NONE ? w->parts.count : part].cpu, g);
 }
 
 static void take_growth(void *user, const struct lineage_growth *g)

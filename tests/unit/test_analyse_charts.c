@@ -141,6 +141,7 @@ static void shows_memory_as_it_was_seen(void **state)
     const double m = MIB;
     EXPECT(line_of("memory", "all processes")->mean, X, 12 * m, 12 * m, 12 * m, 12 * m, 92 * m,
            12 * m, 12 * m, 12 * m, 12 * m, 12 * m, 2 * m);
+    /* At the tick that it was not there any more it has none. */
     EXPECT(line_of("memory", "cc")->mean, X, 10 * m, 10 * m, 10 * m, 10 * m, 90 * m, 10 * m, 10 * m,
            10 * m, 10 * m, 10 * m, X);
     EXPECT(line_of("memory", "make")->mean, X, 2 * m, 2 * m, 2 * m, 2 * m, 2 * m, 2 * m, 2 * m,
@@ -238,9 +239,9 @@ static void shows_the_machine(void **state)
     EXPECT(line_of("cpu", "machine")->mean, X, 1.5, 1.5, 1.5);
     assert_int_equal(line_of("cpu", "machine")->role, CHART_MACHINE);
     EXPECT(line_of("machine-cpu", "system")->mean, X, .5, .5, .5);
-    /* The sample at the very end is of the last bucket. */
-    EXPECT(line_of("machine-memory", "used")->mean, X, 100, 200, 300);
-    EXPECT(line_of("machine-memory", "used")->max, X, 100, 200, 400);
+    /* The sample at the very end is of the last bucket, which has one of its own as well. */
+    EXPECT(line_of("machine-memory", "used")->mean, X, 100, 200, 400);
+    EXPECT(line_of("machine-memory", "used")->min, X, 100, 200, 300);
     EXPECT(line_of("load", "load, 1 minute")->mean, X, 1.5, 1.5, 1.5);
     EXPECT(line_of("pressure", "some waited for I/O")->mean, X, .25, .25, .25);
     assert_null(charts_find(&t.charts, "memory"));
@@ -320,6 +321,31 @@ static void shows_counters_of_the_code(void **state)
     assert_int_equal(line_of("counter:residual", "others")->role, CHART_REST);
 }
 
+/* The last bucket ends with the recording, and rates in it are over what there is of it. */
+static void ends_the_last_bucket_in_time(void **state)
+{
+    struct story *s = &t.story;
+    story_begin(s, "launch");
+    struct actor *a = story_birth(s, 10, NULL, NEW_ROOT, "a");
+    struct actor *b = story_birth(s, 11, a, BIRTH_FORKED, "b");
+    story_tick(s);
+    s->interval_ns = 50 * MS;
+    for (uint64_t i = 1; i <= 2; i++) {
+        actor_cpu(a, 30 * i, 0);
+        actor_cpu(b, 20 * i, 0);
+        story_put(s, a);
+        story_put(s, b);
+        if (i == 1)
+            story_tick(s);
+    }
+    story_end(s, 0, 0);
+    draw(1000, 4);
+    assert_int_equal(t.charts.to_ns - t.charts.from_ns, 150 * MS);
+    EXPECT(line_of("cpu", "a")->mean, .3, .6);
+    EXPECT(line_of("cpu", "b")->mean, .2, .4);
+    EXPECT(line_of("cpu", "all processes")->mean, .5, 1);
+}
+
 /* A recorder that stood still does not know what the memory was meanwhile. */
 static void leaves_gaps(void **state)
 {
@@ -359,6 +385,7 @@ int main(void)
         cmocka_unit_test_teardown(shows_programs_of_many_processes, end),
         cmocka_unit_test_teardown(shows_the_machine, end),
         cmocka_unit_test_teardown(shows_counters_of_the_code, end),
+        cmocka_unit_test_teardown(ends_the_last_bucket_in_time, end),
         cmocka_unit_test_teardown(leaves_gaps, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
