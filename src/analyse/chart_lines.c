@@ -57,7 +57,7 @@ static double known_part(const struct rate_line *line, uint64_t from_ns, uint64_
     return to_ns > from_ns ? (double)(to_ns - from_ns) : 0;
 }
 
-static void fold(const struct rate_line *line, const struct chart_grid *grid, size_t b,
+static void fold(const struct rate_line *line, const struct chart_grid *grid, size_t b, double most,
                  double per_s, struct chart_line *ret)
 {
     uint64_t width_ns = grid->bucket_ns / grid->fine;
@@ -67,13 +67,16 @@ static void fold(const struct rate_line *line, const struct chart_grid *grid, si
         double part_ns = known_part(line, line->amount.from_ns + i * width_ns, width_ns);
         if (part_ns == 0)
             continue;
-        double rate = line->amount.amount[i] / part_ns * per_s;
+        double rate = line->amount.amount[i] / part_ns;
+        rate = (most > 0 && rate > most ? most : rate) * per_s;
         ret->min[b] = ret->min[b] <= rate ? ret->min[b] : rate;
         ret->max[b] = ret->max[b] >= rate ? ret->max[b] : rate;
         amount += line->amount.amount[i];
         known_ns += part_ns;
     }
     ret->mean[b] = known_ns > 0 ? amount / known_ns * per_s : NAN;
+    if (ret->mean[b] > ret->max[b])
+        ret->mean[b] = ret->max[b];
 }
 
 int rate_line_finish(struct rate_line *line, const struct chart_grid *grid, double capacity,
@@ -85,7 +88,7 @@ int rate_line_finish(struct rate_line *line, const struct chart_grid *grid, doub
         return -ENOMEM;
     timeline_finish(&line->amount, capacity);
     for (size_t b = 0; b < grid->buckets; b++)
-        fold(line, grid, b, scale * (double)NS_PER_S, ret);
+        fold(line, grid, b, capacity, scale * (double)NS_PER_S, ret);
     rate_line_done(line);
     return 1;
 }
