@@ -126,9 +126,16 @@ _tacho_report()
     case $prev in
     --width) return ;;
     --html) _tacho_files "$cur" ''; return ;;
+    --plot) _tacho_files "$cur" ''; return ;;
+    --format) _tacho_list "$cur" svg png pdf; return ;;
+    --metrics)
+        _tacho_list "$cur" cpu memory kinds virtual storage calls requests tcp threads processors \
+            descriptors faults switches machine-cpu machine-memory load network disks paging pressure
+        return
+        ;;
     esac
     if [[ $cur == -* ]]; then
-        _tacho_words "$cur" '--json --html --force --width --help'
+        _tacho_words "$cur" '--json --html --force --plot --format --metrics --width --help'
     else
         _tacho_recordings "$cur"
     fi

@@ -54,6 +54,15 @@ end
 
 complete -c tacho -f
 
+function __fish_tacho_formats
+    printf '%s\n' svg png pdf
+end
+
+function __fish_tacho_metrics
+    printf '%s\n' cpu memory kinds virtual storage calls requests tcp threads processors descriptors \
+        faults switches machine-cpu machine-memory load network disks paging pressure
+end
+
 complete -c tacho -n __fish_tacho_needs_command -l help -d 'Summary of the commands'
 complete -c tacho -n __fish_tacho_needs_command -l version -d Version
 complete -c tacho -n __fish_tacho_needs_command -a record -d 'Record what a program and its descendants use'
@@ -81,6 +90,9 @@ complete -c tacho -n '__fish_tacho_using record' -x -a '(__fish_complete_subcomm
 complete -c tacho -n '__fish_tacho_using report' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using report' -l html -r -F -d 'One page for a browser'
 complete -c tacho -n '__fish_tacho_using report' -l force -d 'Replace any file'
+complete -c tacho -n '__fish_tacho_using report' -l plot -x -a '(__fish_complete_directories)' -d 'Pictures by gnuplot, into a folder'
+complete -c tacho -n '__fish_tacho_using report' -l format -x -a '(__fish_complete_list , __fish_tacho_formats)' -d 'Of pictures'
+complete -c tacho -n '__fish_tacho_using report' -l metrics -x -a '(__fish_complete_list , __fish_tacho_metrics)' -d 'What to plot'
 complete -c tacho -n '__fish_tacho_using report' -l width -x -d 'Columns to use'
 complete -c tacho -n '__fish_tacho_using report' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using report' -k -a '(__fish_complete_suffix .tacho)'

@@ -13,7 +13,9 @@
 #include "cli/recording_input.h"
 #include "cli/recording_list.h"
 #include "cli/report_page.h"
+#include "cli/report_plot.h"
 #include "cli/terminal.h"
+#include "report/plot_look.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
 #include "report/together_json.h"
@@ -31,24 +33,43 @@ static const char help[] =
     "several tacho.together/1\n"
     "      --html PAGE    one page that opens in any browser, without a network ('-': stdout)\n"
     "      --force        replace PAGE even if it is no page of tacho's\n"
+    "      --plot FOLDER  pictures by gnuplot, with the scripts and the data to change them\n"
+    "      --format LIST  of pictures: svg (unless said otherwise), png, pdf\n"
+    "      --metrics LIST what to plot: cpu,memory,...; else all that is known\n"
     "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
     "      --help         this text\n"
     "\n"
     "A recording may be read while it is written. Colours are for "
     "terminals; NO_COLOR turns them off.\n";
 
-enum { OPTION_JSON = 256, OPTION_HTML, OPTION_FORCE, OPTION_WIDTH, OPTION_HELP };
+enum {
+    OPTION_JSON = 256,
+    OPTION_HTML,
+    OPTION_FORCE,
+    OPTION_PLOT,
+    OPTION_FORMAT,
+    OPTION_METRICS,
+    OPTION_WIDTH,
+    OPTION_HELP
+};
 
 static const struct option longs[] = {
-    {"json", no_argument, NULL, OPTION_JSON},   {"html", required_argument, NULL, OPTION_HTML},
-    {"force", no_argument, NULL, OPTION_FORCE}, {"width", required_argument, NULL, OPTION_WIDTH},
-    {"help", no_argument, NULL, OPTION_HELP},   {0},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"html", required_argument, NULL, OPTION_HTML},
+    {"force", no_argument, NULL, OPTION_FORCE},
+    {"width", required_argument, NULL, OPTION_WIDTH},
+    {"plot", required_argument, NULL, OPTION_PLOT},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"metrics", required_argument, NULL, OPTION_METRICS},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
 };
 
 struct request {
     bool json, help, force;
     const char *html; /* NULL: none is asked for */
     unsigned width;
+    struct plot_request plot;
 };
 
 #define WIDTH_MAX 1000
@@ -63,6 +84,12 @@ static int read_options(int argc, char **argv, struct request *request)
         case OPTION_HTML: request->html = optarg; break;
         case OPTION_FORCE: request->force = true; break;
         case OPTION_HELP: request->help = true; break;
+        case OPTION_PLOT: request->plot.folder = optarg; break;
+        case OPTION_METRICS: request->plot.metrics = optarg; break;
+        case OPTION_FORMAT:
+            if (plot_formats_read(optarg, &request->plot.formats) != 0)
+                return EXIT_USAGE;
+            break;
         case OPTION_WIDTH:
             if (!parse_u64(optarg, &width) || width < PAGE_WIDTH_MIN || width > WIDTH_MAX)
                 return cli_usage("--width takes a number from %d to %d, not '%s'", PAGE_WIDTH_MIN,
@@ -76,6 +103,14 @@ static int read_options(int argc, char **argv, struct request *request)
         return cli_usage("--json and --html cannot be had at once");
     if (!request->help && optind == argc)
         return cli_usage("no recording named");
+    const struct plot_request *plot = &request->plot;
+    if (plot->folder == NULL && (plot->formats != 0 || plot->metrics != NULL))
+        return cli_usage("--format and --metrics are for --plot FOLDER");
+    if (plot->folder != NULL && (request->json || request->html != NULL))
+        return cli_usage("--plot and %s cannot be had at once",
+                         request->json ? "--json" : "--html");
+    if (plot->formats == 0)
+        request->plot.formats = PLOT_SVG;
     return 0;
 }
 
@@ -128,6 +163,8 @@ static int report_one(const struct request *request, const char *path)
         return status;
     if (request->html != NULL) {
         status = report_page(request->html, request->force, &o.summary, &o.scopes);
+    } else if (request->plot.folder != NULL) {
+        status = plot_report(&request->plot, &o.summary);
     } else {
         if (request->json)
             summary_put_json(&text, &o.summary, &o.scopes);
@@ -207,6 +244,30 @@ static int report_several(const struct request *request, const struct recording_
     return printed != 0 ? printed : status != 0 ? EXIT_FAILED : 0;
 }
 
+static int plot_several(const struct plot_request *request, const struct recording_list *list)
+{
+    struct plot_ranks ranks = {0};
+    int status = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct opened o;
+        int failed = open_one(list->path[i], &o);
+        status = failed != 0 ? EXIT_FAILED : status;
+        if (failed != 0)
+            continue;
+        int r = plot_ranks_add(&ranks, list->path[i], &o.summary);
+        close_one(&o);
+        if (r != 0)
+            status =
+                cli_failed("%s: %s", list->path[i], r == -ENOMEM ? "out of memory" : strerror(-r));
+    }
+    if (ranks.count > 0 || ranks.without_clock > 0) {
+        int failed = plot_report_ranks(request, &ranks);
+        status = failed != 0 ? failed : status;
+    }
+    plot_ranks_done(&ranks);
+    return status;
+}
+
 int command_report(int argc, char **argv)
 {
     struct request request = {.width = terminal_width()};
@@ -218,6 +279,7 @@ int command_report(int argc, char **argv)
         return cli_help(help);
     status = recording_list_make(argv + optind, (size_t)(argc - optind), &list);
     int failed = argc - optind == 1 && !list.of_directory ? report_one(&request, argv[optind])
+                 : request.plot.folder != NULL            ? plot_several(&request.plot, &list)
                                                           : report_several(&request, &list);
     recording_list_done(&list);
     return failed != 0 ? failed : status;

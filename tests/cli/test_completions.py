@@ -113,6 +113,8 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "record", "--wait", "=") == ["root", "tree"]
     assert bash("tacho", "export", "x.tacho", "--to", "j") == ["jsonl"]
     assert bash("tacho", "report", "--w") == ["--width"]
+    assert bash("tacho", "report", "--format", "svg,p") == ["svg,png", "svg,pdf"]
+    assert bash("tacho", "report", "--metrics", "cpu,mem") == ["cpu,memory"]
     assert bash("tacho", "import", "-")[:2] == ["--output", "--force"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
     assert bash("tacho", "label", "-") == ["--quiet", "--help"]
@@ -159,6 +161,7 @@ def test_fish_completes_options_and_values():
     assert fish("tacho record --wait ") == ["root", "tree"]
     assert fish("tacho export x.tacho --to j") == ["jsonl"]
     assert fish("tacho report --w") == ["--width"]
+    assert fish("tacho report --metrics cpu,mem") == ["cpu,memory"]
     assert fish("tacho export --in") == []
 
 
