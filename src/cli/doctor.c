@@ -1,4 +1,5 @@
 /* tacho doctor: what this build has and this machine allows, found out by trying. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "config.h"
 #include "follow/follow_try.h"
 #include "record/marks_place.h"
+#include "report/gnuplot_run.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/quantity.h"
@@ -51,7 +53,7 @@ struct findings {
 struct examination {
     struct source_root root;
     struct host_facts facts;
-    struct findings build, follow, read, limits;
+    struct findings build, follow, read, report, limits;
 };
 
 static struct finding *add(struct findings *all, const char *name, bool works)
@@ -196,6 +198,22 @@ static void look_at_marks(struct examination *e)
     marks_place_remove(&place);
 }
 
+/* ---- reporting ---- */
+
+static void look_at_gnuplot(struct findings *all)
+{
+    char words[GNUPLOT_WORDS_MAX];
+    int r = gnuplot_version(words);
+    if (r == 0)
+        find(all, "gnuplot", true, "tacho report --plot draws with %s", words);
+    else
+        find(all, "gnuplot", false,
+             "tacho report --plot cannot draw: %s: apt-get install gnuplot-nox",
+             r == -ENOENT ? "gnuplot is missing"
+             : r == -EIO  ? "gnuplot fails"
+                          : strerror(-r));
+}
+
 /* ---- limits ---- */
 
 #define DESCRIPTORS_EACH 6 /* kept open of a process */
@@ -237,6 +255,7 @@ static int examine(struct examination *e)
     look_at_delays(e);
     look_at_clock(e);
     look_at_marks(e);
+    look_at_gnuplot(&e->report);
     look_at_limits(e);
     return 0;
 }
@@ -292,6 +311,7 @@ static void put_text(struct buffer *ret, const struct examination *e)
     put_findings(&page, "This build", &e->build);
     put_findings(&page, "Following processes", &e->follow);
     put_findings(&page, "Reading", &e->read);
+    put_findings(&page, "Reporting", &e->report);
     put_findings(&page, "Limits", &e->limits);
 }
 
@@ -326,6 +346,7 @@ static void put_json(struct buffer *ret, const struct examination *e)
     put_list(&j, "build", &e->build);
     put_list(&j, "follow", &e->follow);
     put_list(&j, "read", &e->read);
+    put_list(&j, "report", &e->report);
     put_list(&j, "limits", &e->limits);
     json_end(&j, '}');
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,16 +32,24 @@ def here():
 
 def test_the_schema(here):
     assert list(here) == ["schema", "version", "kernel", "processors", "build", "follow", "read",
-                          "limits"]
+                          "report", "limits"]
     assert here["schema"] == "tacho.doctor/1"
     assert here["kernel"] == os.uname().release
     assert here["processors"] == os.cpu_count()
-    for part in ("build", "follow", "read", "limits"):
+    for part in ("build", "follow", "read", "report", "limits"):
         for finding in here[part]:
             assert isinstance(finding["works"], bool)
             assert finding["works"] or finding["reason"], finding
     assert set(by_name(here["follow"])) <= MECHANISMS
     assert by_name(here["follow"])["poll"]["works"]
+
+
+def test_gnuplot(here):
+    assert by_name(here["report"])["gnuplot"]["works"] == bool(shutil.which("gnuplot"))
+    without = subprocess.run([TACHO, "doctor", "--json"], capture_output=True, text=True,
+                             timeout=120, env={**os.environ, "PATH": "/nonexistent"})
+    finding = by_name(json.loads(without.stdout)["report"])["gnuplot"]
+    assert not finding["works"] and "apt-get install gnuplot-nox" in finding["reason"]
 
 
 def test_what_works_records_and_what_does_not_says_why(here, tmp_path):
