@@ -314,7 +314,9 @@ static void take_memory(struct pass *pass, size_t row, const struct tacho_sample
     pass->sum_rss += rss;
     pass->any_rss = true;
     if (sample_known(sample, &pass->process, PROCESS_PSS)) {
-        pass->sum_pss += sample_value(sample, &pass->process, PROCESS_PSS);
+        /* It is read seldom, and never more than what is resident: else it is of before. */
+        uint64_t pss = sample_value(sample, &pass->process, PROCESS_PSS);
+        pass->sum_pss += pss < rss ? pss : rss;
         pass->covered_rss += rss;
         pass->any_pss = true;
     }
