@@ -255,6 +255,14 @@ static void put_lines(struct drawing *d, bool bands)
     }
 }
 
+/* Whether a bucket has more than a tick. Counters of the code may be set many times in one. */
+static bool holds_several(const struct drawing *d)
+{
+    uint64_t interval_ns = d->sheet->summary->interval_ns;
+    return d->chart->category != NULL || interval_ns == SUMMARY_UNKNOWN ||
+           d->sheet->charts->bucket_ns / 2 >= interval_ns;
+}
+
 void plot_put_chart(struct buffer *ret, const struct plot_sheet *sheet, const struct chart *chart,
                     const char *file)
 {
@@ -271,7 +279,7 @@ void plot_put_chart(struct buffer *ret, const struct plot_sheet *sheet, const st
         lines += shown && !in_stack(&d, &chart->line[i]);
     }
     put_stack(&d);
-    if (lines <= BANDS_MAX)
+    if (lines <= BANDS_MAX && holds_several(&d))
         put_lines(&d, true);
     put_lines(&d, false);
     buffer_put_byte(ret, '\n');
