@@ -69,6 +69,8 @@ int charts_together_add(struct charts_together *t, const char *name, const struc
         return r;
     struct charts_member m = {.name = strdup(name),
                               .from_real_ns = tacho_real_ns(s->rec, charts.from_ns),
+                              .to_real_ns = tacho_real_ns(s->rec, charts.from_ns) +
+                                            (charts.to_ns - charts.from_ns),
                               .bucket_ns = charts.bucket_ns,
                               .buckets = charts.buckets};
     r = m.name != NULL ? 0 : -ENOMEM;
@@ -84,11 +86,6 @@ int charts_together_add(struct charts_together *t, const char *name, const struc
 
 /* ---- one grid for all ---- */
 
-static uint64_t end_of(const struct charts_member *m)
-{
-    return m->from_real_ns + m->bucket_ns * m->buckets;
-}
-
 /* As wide as the widest of them, so that no bucket is without what was known then. */
 static void lay_grid(const struct charts_together *t, struct charts *ret)
 {
@@ -96,7 +93,7 @@ static void lay_grid(const struct charts_together *t, struct charts *ret)
     for (size_t i = 0; i < t->members; i++) {
         const struct charts_member *m = &t->member[i];
         from = m->from_real_ns < from ? m->from_real_ns : from;
-        to = end_of(m) > to ? end_of(m) : to;
+        to = m->to_real_ns > to ? m->to_real_ns : to;
         bucket = m->bucket_ns > bucket ? m->bucket_ns : bucket;
     }
     if (to <= from)
@@ -104,6 +101,7 @@ static void lay_grid(const struct charts_together *t, struct charts *ret)
     if ((to - from) / bucket >= COMMON_BUCKETS_MAX)
         bucket = (to - from) / COMMON_BUCKETS_MAX + 1;
     ret->from_ns = from;
+    ret->to_ns = to;
     ret->bucket_ns = bucket;
     ret->buckets = (size_t)((to - from + bucket - 1) / bucket);
 }
@@ -135,12 +133,13 @@ static void fill_bucket(const struct charts *grid, size_t at, const struct chart
                         size_t which, struct chart_line *line)
 {
     uint64_t from = grid->from_ns + at * grid->bucket_ns, to = from + grid->bucket_ns;
-    if (to <= m->from_real_ns || from >= end_of(m))
+    if (to <= m->from_real_ns || from >= m->to_real_ns)
         return;
     double sum = 0, weight = 0;
     uint64_t first = from > m->from_real_ns ? (from - m->from_real_ns) / m->bucket_ns : 0;
     for (uint64_t i = first; i < m->buckets; i++) {
         uint64_t begin = m->from_real_ns + i * m->bucket_ns, end = begin + m->bucket_ns;
+        end = end < m->to_real_ns ? end : m->to_real_ns;
         if (begin >= to)
             break;
         double mean = m->mean[which][i];

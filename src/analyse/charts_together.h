@@ -17,7 +17,7 @@ enum { TOGETHER_CPU, TOGETHER_MEMORY, TOGETHER_CHARTS };
 /* What is kept of a recording. */
 struct charts_member {
     char *name;
-    uint64_t from_real_ns, bucket_ns;
+    uint64_t from_real_ns, to_real_ns, bucket_ns;
     size_t buckets;
     float *mean[TOGETHER_CHARTS], *min[TOGETHER_CHARTS], *max[TOGETHER_CHARTS]; /* NULL unknown */
 };

@@ -246,26 +246,14 @@ static int report_several(const struct request *request, const struct recording_
 
 static int plot_several(const struct plot_request *request, const struct recording_list *list)
 {
-    struct plot_ranks ranks = {0};
-    int status = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        struct opened o;
-        int failed = open_one(list->path[i], &o);
-        status = failed != 0 ? EXIT_FAILED : status;
-        if (failed != 0)
-            continue;
-        int r = plot_ranks_add(&ranks, list->path[i], &o.summary);
-        close_one(&o);
-        if (r != 0)
-            status =
-                cli_failed("%s: %s", list->path[i], r == -ENOMEM ? "out of memory" : strerror(-r));
-    }
-    if (ranks.count > 0 || ranks.without_clock > 0) {
-        int failed = plot_report_ranks(request, &ranks);
-        status = failed != 0 ? failed : status;
-    }
-    plot_ranks_done(&ranks);
-    return status;
+    struct together together = {0};
+    struct charts_together charts = {0};
+    int plotted = 0, status = add_all(list, NULL, &charts, &together);
+    if (status >= 0 && together.members > 0)
+        plotted = plot_report_together(request, &charts);
+    together_done(&together);
+    charts_together_done(&charts);
+    return plotted != 0 ? plotted : status != 0 ? EXIT_FAILED : 0;
 }
 
 int command_report(int argc, char **argv)

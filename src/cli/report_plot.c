@@ -54,10 +54,10 @@ static int no_such(const struct charts *charts, const char *word, size_t n)
     struct buffer known = {0};
     for (size_t i = 0; i < charts->count; i++)
         buffer_printf(&known, "%s%s", i > 0 ? ", " : "", charts->chart[i].key);
-    int status = charts->count == 0 ? cli_failed("the recording has nothing to plot")
-                                    : cli_usage("no metric '%.*s' in the recording; it has %.*s",
-                                                (int)(n > 100 ? 100 : n), word, (int)known.len,
-                                                (const char *)known.data);
+    int status = charts->count == 0
+                     ? cli_failed("there is nothing to plot")
+                     : cli_usage("no metric '%.*s' here; there are %.*s", (int)(n > 100 ? 100 : n),
+                                 word, (int)known.len, (const char *)known.data);
     buffer_done(&known);
     return status;
 }
@@ -130,66 +130,28 @@ static int draw(const char *folder, int folder_fd, const struct plot_scripts *sc
     }
 }
 
+/* `summary` NULL: of several recordings. */
 static int plot_charts(const struct plot_request *request, const struct summary *summary,
-                       const struct charts *charts)
+                       const struct charts *charts, bool many)
 {
     struct plot_scripts scripts = {0};
-    _free_ bool *chosen = calloc(charts->count + 1, sizeof *chosen);
+    _free_ bool *all = calloc(charts->count + 1, sizeof *all);
     _close_ int folder_fd = -1;
-    if (chosen == NULL)
+    if (all == NULL)
         return cli_failed("out of memory");
-    int status = choose(charts, request->metrics, chosen);
+    int status = choose(charts, request->metrics, all);
     if (status == 0)
         status = open_folder(request->folder, &folder_fd);
     if (status != 0)
         return status;
-    int r = plot_write(summary, charts, request->metrics == NULL ? NULL : chosen, request->formats,
-                       folder_fd, &scripts);
+    const bool *chosen = request->metrics == NULL ? NULL : all;
+    int r = summary != NULL
+                ? plot_write(summary, charts, chosen, request->formats, folder_fd, &scripts)
+                : plot_write_ranks(charts, many, chosen, request->formats, folder_fd, &scripts);
     if (r != 0)
         status = cli_failed("%s: cannot be written: %s", request->folder, strerror(-r));
     else if (scripts.count == 0)
-        status = cli_failed("the recording has nothing to plot");
-    else
-        status = draw(request->folder, folder_fd, &scripts);
-    plot_scripts_done(&scripts);
-    return status;
-}
-
-/* Of several recordings only these two are drawn. 0, or an exit status. */
-static int choose_of_ranks(const char *metrics, bool *ret_cpu, bool *ret_memory)
-{
-    size_t n;
-    *ret_cpu = *ret_memory = metrics == NULL;
-    for (const char *list = metrics, *word; (word = next_word(&list, &n)) != NULL;) {
-        bool cpu = n == 3 && memcmp(word, "cpu", n) == 0;
-        bool memory = n == 6 && memcmp(word, "memory", n) == 0;
-        if (!cpu && !memory)
-            return cli_usage("of several recordings cpu and memory are plotted, not '%.*s'",
-                             (int)(n > 100 ? 100 : n), word);
-        *ret_cpu |= cpu;
-        *ret_memory |= memory;
-    }
-    return 0;
-}
-
-int plot_report_ranks(const struct plot_request *request, struct plot_ranks *ranks)
-{
-    struct plot_scripts scripts = {0};
-    bool cpu, memory;
-    _close_ int folder_fd = -1;
-    int status = choose_of_ranks(request->metrics, &cpu, &memory);
-    if (status == 0)
-        status = open_folder(request->folder, &folder_fd);
-    if (status != 0)
-        return status;
-    if (ranks->without_clock > 0)
-        cli_say("%zu of the recordings have no wall clock and are not in the pictures",
-                ranks->without_clock);
-    int r = plot_ranks_write(ranks, cpu, memory, request->formats, folder_fd, &scripts);
-    if (r != 0)
-        status = cli_failed("%s: cannot be written: %s", request->folder, strerror(-r));
-    else if (scripts.count == 0)
-        status = cli_failed("the recordings have nothing to plot");
+        status = cli_failed("there is nothing to plot");
     else
         status = draw(request->folder, folder_fd, &scripts);
     plot_scripts_done(&scripts);
@@ -202,7 +164,15 @@ int plot_report(const struct plot_request *request, const struct summary *summar
     int r = charts_make(summary, PLOT_BUCKETS, PLOT_PARTS, &charts);
     if (r != 0)
         return cli_failed("%s", r == -ENOMEM ? "out of memory" : strerror(-r));
-    int status = plot_charts(request, summary, &charts);
+    int status = plot_charts(request, summary, &charts, false);
     charts_done(&charts);
     return status;
+}
+
+int plot_report_together(const struct plot_request *request, struct charts_together *together)
+{
+    struct charts charts;
+    if (charts_together_finish(together, &charts) != 0)
+        return cli_failed("out of memory");
+    return plot_charts(request, NULL, &charts, together->members > CHARTS_TOGETHER_LINES_MAX);
 }

@@ -1,6 +1,7 @@
 #include "report/plot.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #define RIGHT 152 /* for their keys */
 #define LINE_HEIGHT 15
 #define TITLE_CELLS 80
+#define KEYS_A_LINE 3   /* of recordings, whose names are long */
 #define PAGE_HEIGHT 396 /* of a page of pages.pdf: as A4 on its side */
 
 /* A chart and the names of its files. */
@@ -41,9 +43,11 @@ struct plotting {
 };
 
 /* Names of files are ours alone: counters go by number. */
-static void name_file(struct drawn *drawn, size_t *counters)
+static void name_file(struct drawn *drawn, bool ranks, size_t *counters)
 {
-    if (drawn->chart->category != NULL)
+    if (ranks)
+        snprintf(drawn->name, sizeof drawn->name, "ranks-%s", drawn->chart->key);
+    else if (drawn->chart->category != NULL)
         snprintf(drawn->name, sizeof drawn->name, "counter-%zu", ++*counters);
     else
         snprintf(drawn->name, sizeof drawn->name, "%s", drawn->chart->key);
@@ -59,7 +63,7 @@ static int choose(struct plotting *p, const bool *chosen)
     for (size_t i = 0; i < c->count; i++) {
         struct drawn *next = &p->drawn[p->count];
         next->chart = &c->chart[i];
-        name_file(next, &counters);
+        name_file(next, p->sheet.summary == NULL, &counters);
         p->count += chosen != NULL ? chosen[i] : !c->chart[i].zero;
     }
     return 0;
@@ -110,6 +114,8 @@ static int write_single(struct plotting *p, const struct drawn *drawn)
     buffer_clear(&text);
     unsigned height =
         PLOT_HEIGHT + LINE_HEIGHT * plot_mark_lines(&p->sheet.marks, p->sheet.summary);
+    if (p->sheet.summary == NULL)
+        height += LINE_HEIGHT * (unsigned)(drawn->chart->lines / KEYS_A_LINE);
     plot_put_head(&text, drawn->name,
                   drawn->chart->category != NULL ? "A counter of the code" : drawn->chart->title);
     put_single(&text, p, drawn, height);
@@ -267,16 +273,46 @@ static int write_pages(struct plotting *p)
     return r;
 }
 
+static void lay_sheet(struct plot_sheet *sheet, const struct summary *summary,
+                      const struct charts *charts)
+{
+    sheet->summary = summary;
+    sheet->charts = charts;
+    sheet->length_s = (double)(charts->to_ns - charts->from_ns) / 1e9;
+    sheet->time = plot_time_unit(sheet->length_s);
+}
+
+static bool anything_known(const struct chart *chart, size_t buckets)
+{
+    for (size_t i = 0; i < chart->lines; i++)
+        for (size_t b = 0; b < buckets; b++)
+            if (!isnan(chart->line[i].mean[b]))
+                return true;
+    return false;
+}
+
+int plot_write_ranks(const struct charts *charts, bool many, const bool *chosen, unsigned formats,
+                     int folder_fd, struct plot_scripts *ret)
+{
+    struct plotting p = {.formats = formats, .folder_fd = folder_fd, .scripts = ret};
+    *ret = (struct plot_scripts){0};
+    p.sheet.many = many;
+    lay_sheet(&p.sheet, NULL, charts);
+    int r = choose(&p, chosen);
+    for (size_t i = 0; i < p.count && r == 0; i++)
+        if (anything_known(p.drawn[i].chart, charts->buckets))
+            r = write_single(&p, &p.drawn[i]);
+    free(p.drawn);
+    return r;
+}
+
 int plot_write(const struct summary *summary, const struct charts *charts, const bool *chosen,
                unsigned formats, int folder_fd, struct plot_scripts *ret)
 {
     struct plotting p = {.formats = formats, .folder_fd = folder_fd, .scripts = ret};
     struct buffer labels = {0};
     *ret = (struct plot_scripts){0};
-    p.sheet.summary = summary;
-    p.sheet.charts = charts;
-    p.sheet.length_s = (double)(charts->to_ns - charts->from_ns) / 1e9;
-    p.sheet.time = plot_time_unit(p.sheet.length_s);
+    lay_sheet(&p.sheet, summary, charts);
     int r = plot_marks_choose(summary, p.sheet.length_s, &p.sheet.marks);
     if (r == 0)
         r = choose(&p, chosen);

@@ -30,6 +30,14 @@ struct plot_scripts {
  */
 int plot_write(const struct summary *summary, const struct charts *charts, const bool *chosen,
                unsigned formats, int folder_fd, struct plot_scripts *ret);
+
+/*
+ * The same of several recordings: charts as charts_together_finish makes them, in files `ranks-cpu` and so
+ * on. `many`: the first line stands for all. Charts of which nothing is known are left out.
+ */
+int plot_write_ranks(const struct charts *charts, bool many, const bool *chosen, unsigned formats,
+                     int folder_fd, struct plot_scripts *ret);
+
 void plot_scripts_done(struct plot_scripts *scripts);
 
 #endif

@@ -18,7 +18,6 @@
 static void line_name(struct buffer *ret, const struct plot_sheet *sheet,
                       const struct chart_line *line)
 {
-    const struct tacho_process *p = tacho_process_of(sheet->summary->rec, line->entity);
     if (line->subject != NULL) {
         buffer_put_text(ret, line->subject);
         buffer_put_byte(ret, ' ');
@@ -26,6 +25,7 @@ static void line_name(struct buffer *ret, const struct plot_sheet *sheet,
     buffer_put_text(ret, line->name);
     if (line->role != CHART_PART)
         return;
+    const struct tacho_process *p = tacho_process_of(sheet->summary->rec, line->entity);
     if (line->processes > 1)
         buffer_printf(ret, " (%zu)", line->processes);
     else if (p != NULL)
@@ -143,7 +143,7 @@ static bool is_shown(const struct drawing *d, const struct chart_line *line)
     size_t buckets = d->sheet->charts->buckets;
     bool seldom = d->stacked && line->role == CHART_QUANTITY &&
                   known_buckets(line, buckets) * 2 < known_buckets(&d->chart->line[0], buckets);
-    return !seldom && (!line->zero || d->chart->zero);
+    return !seldom && known_buckets(line, buckets) > 0 && (!line->zero || d->chart->zero);
 }
 
 static bool in_stack(const struct drawing *d, const struct chart_line *line)
@@ -227,13 +227,14 @@ static void put_band(struct drawing *d, size_t i, const char *colour)
 static void put_line(struct drawing *d, size_t i, size_t place, const char *colour)
 {
     const struct chart_line *line = &d->chart->line[i];
-    size_t known = known_buckets(line, d->sheet->charts->buckets);
-    begin_item(d);
+    size_t buckets = d->sheet->charts->buckets, known = known_buckets(line, buckets);
     unsigned dash = line->role == CHART_MACHINE || (d->stacked && place > 0) ? 2 : plot_dash(place);
+    bool points = known <= 2 || (buckets <= POINTS_MAX && dash == 1);
+    begin_item(d);
     buffer_printf(d->out, ":($%zu / %.9g) with %s linecolor rgb '%s' linewidth %s dashtype %u",
-                  COLUMN(i), d->unit.scale, known <= POINTS_MAX ? "linespoints" : "lines", colour,
+                  COLUMN(i), d->unit.scale, points ? "linespoints" : "lines", colour,
                   line->role == CHART_MACHINE ? "1" : "1.75", dash);
-    if (known <= POINTS_MAX)
+    if (points)
         buffer_put_text(d->out, " pointtype 7 pointsize 0.25");
     put_title(d, line);
 }
@@ -249,18 +250,25 @@ static void put_lines(struct drawing *d, bool bands)
         const char *colour = colour_of(d, line, place);
         if (!bands)
             put_line(d, i, place, colour);
-        else if (line->role != CHART_MACHINE && has_band(line, d->sheet->charts->buckets))
+        else if (line->role != CHART_MACHINE && has_band(line, d->sheet->charts->buckets) &&
+                 (d->sheet->summary != NULL || i == 0))
             put_band(d, i, colour);
         place += line->role != CHART_MACHINE;
     }
 }
 
-/* Whether a bucket has more than a tick. Counters of the code may be set many times in one. */
-static bool holds_several(const struct drawing *d)
+/*
+ * Whether bands say something: a bucket has more than a tick, and they do not hide each other. Counters of
+ * the code may be set many times in a bucket.
+ */
+static bool wants_bands(const struct drawing *d, size_t lines)
 {
-    uint64_t interval_ns = d->sheet->summary->interval_ns;
-    return d->chart->category != NULL || interval_ns == SUMMARY_UNKNOWN ||
-           d->sheet->charts->bucket_ns / 2 >= interval_ns;
+    const struct plot_sheet *s = d->sheet;
+    if (s->summary == NULL)
+        return s->many;
+    bool several = d->chart->category != NULL || s->summary->interval_ns == SUMMARY_UNKNOWN ||
+                   s->charts->bucket_ns / 2 >= s->summary->interval_ns;
+    return several && lines <= BANDS_MAX;
 }
 
 void plot_put_chart(struct buffer *ret, const struct plot_sheet *sheet, const struct chart *chart,
@@ -279,7 +287,7 @@ void plot_put_chart(struct buffer *ret, const struct plot_sheet *sheet, const st
         lines += shown && !in_stack(&d, &chart->line[i]);
     }
     put_stack(&d);
-    if (lines <= BANDS_MAX && holds_several(&d))
+    if (wants_bands(&d, lines))
         put_lines(&d, true);
     put_lines(&d, false);
     buffer_put_byte(ret, '\n');

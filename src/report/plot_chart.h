@@ -7,7 +7,8 @@
 
 /* What all plots of a recording share. */
 struct plot_sheet {
-    const struct summary *summary;
+    const struct summary *summary; /* NULL: of several recordings, a line each */
+    bool many;                     /* of these the first line stands for all */
     const struct charts *charts;
     struct plot_marks marks;
     struct plot_unit time;

@@ -8,10 +8,10 @@
 #include "report/plot_look.h"
 #include "report/plot_text.h"
 
-#define TEXT_CELLS 28       /* of one label below a plot */
-#define LINES_MAX 3         /* of them */
+#define TEXT_CELLS 28      /* of one label below a plot */
+#define LINES_MAX 3        /* of them */
 #define NUMBERS_APART 0.06 /* of the axis: closer ones share a number */
-#define LABEL_CELLS 1000    /* in labels.dat */
+#define LABEL_CELLS 1000   /* in labels.dat */
 #define LINE_HEIGHT 15
 
 static double seconds_of(const struct summary *s, const struct tacho_label *label)
