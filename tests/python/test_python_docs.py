@@ -31,6 +31,20 @@ def test_the_first_is_recorded_as_it_says(tmp_path):
     assert {c["name"] for c in summary["categories"]} >= {"I/O", "Core"}
 
 
+def test_the_numpy_example_runs_as_it_says(tmp_path):
+    pytest.importorskip("numpy", reason="no numpy here: apt-get install python3-numpy")
+    path = tmp_path / "run.tacho"
+    program = ROOT / "examples" / "spectrum.py"
+    result = subprocess.run([TACHO, "record", "-q", "-o", path, "--", sys.executable, program, "2"], cwd=tmp_path,
+                            env=PLAIN, capture_output=True, text=True, timeout=60)
+    assert result.stdout.split() == ["440.00", "Hz", "523.25", "Hz"]
+    summary = report(path)
+    assert counts(summary) == {"simulate": 2, "make_signal": 2, "save": 2, "load all": 1, "analyse": 2, "loudest": 2,
+                               "fourier": 2}
+    assert labels(summary) == ["tone of 440 Hz", "tone of 523 Hz", "all signals are saved"]
+    assert {c["name"] for c in summary["categories"]} == {"Simulation", "I/O", "Analysis", "Others"}
+
+
 def test_the_cell_runs_as_it_says(tmp_path):
     pytest.importorskip("IPython", reason="no IPython here: apt-get install python3-ipython")
     pytest.importorskip("numpy", reason="no numpy here: apt-get install python3-numpy")
