@@ -236,7 +236,7 @@ def test_a_read_that_fails_is_said_as_what_it_is(command):
     (["report", "--width", "abc", "x"], "--width takes a number"),
     (["report", "--width", "5", "x"], "--width takes a number"),
     (["report", "-x", "x"], "unknown option '-x'"),
-    (["report", "--html", "page", "x"], "unknown option '--html'"),
+    (["report", "--pdf", "page", "x"], "unknown option '--pdf'"),
     (["info"], "no recording named"),
     (["info", "a", "b"], "one recording at a time"),
     ([], "no command named"),
