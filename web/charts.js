@@ -25,9 +25,15 @@ function paintOf(chart) {
   let next = 0;
   for (const line of curves) {
     const grey = line.kind === "machine" || line.kind === "other";
-    paint.set(line, areas.length && line.kind === "whole" ? "ink" : grey ? "other" : next++);
+    // Over areas the sum has the colour of ink: theirs are the programs'.
+    const over = !areas.length || line.kind !== "whole" ? null : line === curves[0] ? "ink" : "faint";
+    paint.set(line, over || (grey ? "other" : next++));
   }
   return paint;
+}
+
+function dashed(paint, line) {
+  return line.kind === "machine" || paint === "faint";
 }
 
 function colourOf(paint) {
@@ -138,7 +144,7 @@ function seriesFor(state) {
     const alone = curves.length === 1 && !areas.length;
     series.push({ ...plain, stroke: "transparent", width: 0 }, { ...plain, stroke: "transparent", width: 0 }, {
       ...plain, stroke: colour, width: line.kind === "machine" ? 1 : 1.4,
-      dash: line.kind === "machine" ? [4, 3] : undefined,
+      dash: dashed(paint.get(line), line) ? [4, 3] : undefined,
       fill: alone ? () => colours.faded(colour(), 0.16) : undefined,
     });
   }
@@ -149,8 +155,9 @@ function bandsFor(state) {
   return state.curves.map((line, i) => {
     const least = 1 + state.areas.length + 3 * i;
     return {
-      series: [least + 1, least],
-      fill: () => colours.faded(colourOf(state.paint.get(line)), state.areas.length ? 0.14 : 0.3),
+      // Areas already fill what is below the mean.
+      series: [least + 1, state.areas.length ? least + 2 : least],
+      fill: () => colours.faded(colourOf(state.paint.get(line)), state.areas.length ? 0.22 : 0.3),
     };
   });
 }
@@ -300,14 +307,14 @@ function caption(state) {
   const line = element("figcaption");
   line.append(element("h3", "", chart.title || "(no name)"));
   if (chart.limit && chart.limit.value > 0)
-    line.append(element("span", "of", "of " + chart.limit.name));
+    line.append(element("span", "of", "of " + quantities.amount(chart.limit.value, chart.unit) + " " + chart.limit.name));
   const entries = element("ul", "entries");
   const light = shares(state.areas);
   for (const each of [...state.curves, ...state.areas]) {
     const entry = element("li");
     const words = element("span", "value", " ");
     const name = lineTitle(each);
-    const mark = swatch(paint.get(each), each.kind === "machine");
+    const mark = swatch(paint.get(each), dashed(paint.get(each), each));
     mark.style.opacity = each.stacked ? light[state.areas.indexOf(each)] : 1;
     if (chart.lines.length > 1 || name !== chart.title)
       entry.append(mark, element("span", "name", name));

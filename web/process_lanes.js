@@ -25,11 +25,11 @@ function read() {
   return reading;
 }
 
-// "0", "3", "SIGKILL", or nothing where it is unknown.
+// "exit 0", "SIGKILL", or nothing where it is unknown.
 function statusWords(status) {
   if (!Number.isFinite(status))
     return "";
-  return status < 256 ? "" + status : SIGNALS[status - 256] ? "SIG" + SIGNALS[status - 256] : "signal " + (status - 256);
+  return status < 256 ? "exit " + status : SIGNALS[status - 256] ? "SIG" + SIGNALS[status - 256] : "signal " + (status - 256);
 }
 
 // Ends of rows as a tree of minima, so that the first free row from some row on is found without asking all.
@@ -109,7 +109,7 @@ function describe(processes, i) {
     ["CPU", quantities.duration(processes.cpu[i])],
     ["peak RSS", quantities.quantity(processes.rss[i], "bytes")],
     ["read, written", quantities.quantity(processes.read[i], "bytes") + ", " + quantities.quantity(processes.written[i], "bytes")],
-    ["exit", (statusWords(processes.status[i]) || "unknown") + (failed ? " (failed)" : "")],
+    ["ended by", (statusWords(processes.status[i]) || "unknown") + (failed ? " (failed)" : "")],
   ];
   return { title: processes.nameOf(i) + " " + processes.pid[i], rows: words };
 }

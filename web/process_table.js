@@ -21,7 +21,7 @@ const CELLS = {
   read: { of: (p, i) => p.read[i], words: value => quantities.quantity(value, "bytes") },
   written: { of: (p, i) => p.written[i], words: value => quantities.quantity(value, "bytes") },
   threads: { of: (p, i) => p.threads[i], words: value => quantities.significant(value) },
-  status: { of: (p, i) => p.status[i], words: value => processLanes.statusWords(value) },
+  status: { of: (p, i) => p.status[i], words: value => processLanes.statusWords(value), wordy: true },
 };
 
 function childrenOf(processes) {
@@ -89,9 +89,10 @@ function makeRow(state, i) {
   const row = element("tr");
   row.dataset.row = i;
   for (const name of state.names) {
-    const { of, words, code } = CELLS[name];
+    const { of, words, code, wordy } = CELLS[name];
     const value = of(state.processes, i);
-    const cell = element("td", words ? "number" : "");
+    const failed = name === "status" && value > 0;
+    const cell = element("td", failed ? "bad" : words && !wordy ? "number" : "");
     if (!words) {
       cell.append(code ? element("code", "", value) : value);
     } else if (Number.isFinite(value)) {
@@ -101,8 +102,6 @@ function makeRow(state, i) {
     }
     row.append(cell);
   }
-  if (state.processes.status[i] > 0)
-    row.classList.add("failed");
   return row;
 }
 

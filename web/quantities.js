@@ -78,6 +78,11 @@ function quantity(value, unit) {
   return (FORMS.get(unit) || significant)(value);
 }
 
+// The same where the name of what is counted follows: 8 (processors), 59.6 GiB (memory of the machine).
+function amount(value, unit) {
+  return unit === "cores" ? significant(value) : quantity(value, unit);
+}
+
 // The same on an axis, where space is short and numbers are round; nothing that a sum of floats left over is shown.
 function tick(value, unit) {
   const round = Number(value.toPrecision(12));
@@ -127,4 +132,4 @@ function timeTicks(from, to, most) {
   return { ticks, step };
 }
 
-tacho.quantities = { time, duration, quantity, tick, significant, valueTicks, timeTicks };
+tacho.quantities = { time, duration, quantity, amount, tick, significant, valueTicks, timeTicks };

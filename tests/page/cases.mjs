@@ -32,6 +32,12 @@ async function plotBox(page, i = 0) {
   return plot.boundingBox();
 }
 
+// The list is made when it is first opened, a moment after the click.
+async function openLabels(page) {
+  await page.locator(".label-list summary").click();
+  await page.locator(".label-list li").first().waitFor();
+}
+
 // How many different colours a canvas has, and the greatest share of any one of its pixels' colours.
 function colours(page, selector) {
   return page.evaluate(selector => {
@@ -235,7 +241,7 @@ test("one cursor gives the values of all curves", async ({ open }) => {
 
 test("labels have a place, a list and words", async ({ open }) => {
   const { page } = await open("pipeline");
-  await page.locator(".label-list summary").click();
+  await openLabels(page);
   await page.getByRole("button", { name: /checkpoint 3/ }).press("Enter");
   const { from, to } = await shown(page);
   assert.ok(from < 1080 && to > 1080 && to - from <= 90.001);
@@ -262,7 +268,7 @@ test("processes lie below their parents, and are found by pointer and keys", asy
   await until("the next job is said", async () => await page.locator(".heard").innerText() !== said);
   await page.keyboard.press("Enter");
   await until("it is shown alone", async () => { const s = await shown(page); return s.to - s.from < 20; });
-  await page.locator(".label-list summary").click();
+  await openLabels(page);
   assert.match(await page.locator(".label-list").innerText(), /20,000 labels[^]*The first 500/);
   const slowest = await page.evaluate(() => Math.max(...performance.getEntriesByName("lane")
     .filter(entry => entry.detail.startsWith("Processes")).map(entry => entry.duration)));
@@ -442,7 +448,7 @@ test("what attacks is shown and does nothing", async ({ open }) => {
   assert.equal(await page.title(), attack);
   assert.equal(await page.locator("h1").innerText(), attack);
   assert.equal(await page.locator("#process-table tbody td").first().textContent(), attack);
-  await page.locator(".label-list summary").click();
+  await openLabels(page);
   assert.ok((await page.locator(".label-list").innerText()).includes("<img src=x onerror=window.attacked=2>"));
   await page.evaluate(async () => {
     for (let y = 0; y < document.body.scrollHeight; y += 1500) {
@@ -462,6 +468,25 @@ test("what attacks is shown and does nothing", async ({ open }) => {
   assert.equal(await page.evaluate(() => String(window.attacked)), "undefined");
   assert.equal(await page.locator("img, iframe, object, base").count(), 0);
   assert.deepEqual(troubles, []);
+});
+
+test("what the program writes of a job is shown whole", async ({ open }) => {
+  const { page, troubles } = await open("real");
+  assert.equal(await page.locator(".problem").count(), 0);
+  assert.match(await caption(page, 0), /CPU[^]*all processes[^]*mean .* peak/);
+  assert.ok(await colours(page, PICTURE + " canvas") >= 10);
+  await openLabels(page);
+  assert.deepEqual(await page.locator(".label-list li span:last-child").allInnerTexts(), ["</script><b>first", "last"]);
+  const lanes = page.locator("#scope-lanes .scroller");
+  assert.equal(await lanes.count(), 4);
+  await lanes.first().scrollIntoViewIfNeeded();
+  await lanes.first().focus();
+  await page.keyboard.press("ArrowDown");
+  await until("its scope is said", async () => /^write\. from/.test(await page.locator(".heard").innerText()));
+  const failed = page.locator("#process-table tbody tr", { has: page.locator("td.bad") });
+  assert.match(await failed.innerText(), /exit 3\s+sh -c 'exit 3'/);
+  assert.deepEqual(troubles, []);
+  assert.deepEqual(await violations(await open("real", { colorScheme: "dark" })), []);
 });
 
 test("without script the words and tables are read", async ({ open }) => {

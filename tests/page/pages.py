@@ -163,9 +163,16 @@ def size(value):
     return f"{value:.3g} " + ("B", "KiB", "MiB", "GiB", "TiB")[unit]
 
 
+def ended(status):
+    if status is None:
+        return "<td></td>"
+    words = f"exit {status}" if status < 256 else f"signal {status - 256}"
+    return f'<td{" class=bad" * (status > 0)}><data value="{status}">{words}</data></td>'
+
+
 PROCESS_HEADERS = [("name", "process"), ("pid", "PID"), ("start", "start"), ("wall", "wall"), ("cpu", "CPU"),
                    ("rss", "peak RSS"), ("read", "read"), ("written", "written"), ("threads", "threads"),
-                   ("status", "exit"), ("command", "command")]
+                   ("status", "ended by"), ("command", "command")]
 
 
 def process_table(rows, to_s):
@@ -174,7 +181,7 @@ def process_table(rows, to_s):
         depths.append(0 if row["parent"] is None else depths[row["parent"]] + 1)
     out = ['<section id="processes"><h2>Processes</h2>\n<table id="process-table" class="sortable tree"><thead><tr>']
     for key, words in PROCESS_HEADERS:
-        kind = "" if key in ("name", "command") else ' class="number"'
+        kind = "" if key in ("name", "status", "command") else ' class="number"'
         out.append(f'<th scope="col" data-column="{key}"{kind}>{words}</th>')
     out.append("</tr></thead><tbody>\n")
     for i, row in enumerate(rows[:STATIC_ROWS]):
@@ -184,7 +191,7 @@ def process_table(rows, to_s):
             + number(row["start"], duration(row["start"])) + number(wall, duration(wall))
             + number(row["cpu"], duration(row["cpu"])) + number(row["rss"], size(row["rss"]))
             + number(row["read"], size(row["read"])) + number(row["written"], size(row["written"]))
-            + number(row["threads"], row["threads"]) + number(row["status"], row["status"])
+            + number(row["threads"], row["threads"]) + ended(row["status"])
             + f'<td><code>{shown(row["command"])}</code></td></tr>\n')
     return "".join(out) + "</tbody></table></section>\n"
 
@@ -328,13 +335,13 @@ def pipeline(bucket_s=2, jobs=1, tests_at_once=2):
     lines.append({"name": "python3", "kind": "process", "pid": 23276, "stacked": True, "mean": tests})
     lines.append({"name": "others", "kind": "other", "stacked": True, "mean": rest})
     lines.append({"name": "machine", "kind": "machine", "mean": [min(8, v + 0.2) for v in mean]})
-    contents.chart("cpu", "CPU", "cores", bucket_s, lines, {"value": 8, "name": "8 processors"})
+    contents.chart("cpu", "CPU", "cores", bucket_s, lines, {"value": 8, "name": "processors"})
     rss = [25e9 * (1 - math.exp(-(t - 712) / 150)) if s else 9e8 for t, s in zip(times, solving)]
     contents.chart("memory", "Memory", "bytes", bucket_s, [
         {"name": "RSS", "mean": rss, "max": [v * 1.01 for v in rss]},
         {"name": "PSS", "mean": [v * 0.82 for v in rss]},
         {"name": "swapped", "mean": [0] * count},
-    ], {"value": 64e9, "name": "59.6 GiB"})
+    ], {"value": 64e9, "name": "memory of the machine"})
     burst = [5.6e8 * dice.uniform(0.3, 1) if any(c <= t < c + 12 for c in CHECKPOINTS) else 4e6 * dice.random() for t in times]
     contents.chart("disk", "Disk", "bytes/s", bucket_s, [
         {"name": "read", "mean": [2e7 * dice.random() if t < 420 else 0 for t in times]},

@@ -45,12 +45,32 @@ def modules():
     return target / "node_modules"
 
 
+JOB = """
+tacho label -q '</script><b>first'
+tacho scope -q -c I/O write -- dd if=/dev/zero of=scratch bs=1M count=8 status=none
+for i in 1 2 3; do tacho scope -q -c Compute count -- sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done' & done
+wait
+sh -c 'exit 3'
+tacho label -q last
+"""
+
+
+def record(target):
+    """real.html: a job that the program has recorded and reported."""
+    tacho = Path(os.environ["TACHO_BINARY"])
+    env = {**os.environ, "PATH": f"{tacho.parent}:{os.environ['PATH']}"}
+    subprocess.run([tacho, "record", "-i", "0.02", "-o", "real.tacho", "--", "sh", "-c", JOB], cwd=target, env=env, check=True)
+    subprocess.run([tacho, "report", "real.tacho", "--html", "real.html"], cwd=target, env=env, check=True)
+
+
 @pytest.fixture(scope="session")
 def results(request, modules, tmp_path_factory):
     """What came of each case that is wanted, all in one browser."""
     wanted = [item.callspec.params["case"] for item in request.session.items if "case" in getattr(item, "fixturenames", ())]
     target = tmp_path_factory.mktemp("pages")
     pages.write(target)
+    if not wanted or any("program" in case for case in wanted):
+        record(target)
     done = subprocess.run(["node", HERE / "harness.mjs", modules, target, *wanted], capture_output=True, text=True, timeout=PATIENCE_S)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     found = {line["name"]: line for line in lines}
