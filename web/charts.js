@@ -269,6 +269,17 @@ function captionAtCursor(state, seconds) {
   }
 }
 
+const drawn = [];
+
+// For those who hear the page: the first line of each chart at a moment.
+function wordsAt(seconds) {
+  return drawn.map(state => {
+    const [line] = state.chart.lines;
+    const value = state.read.get(line)[0].mean[Math.floor(seconds / state.chart.bucket_s)];
+    return state.chart.title + " " + quantities.quantity(value, state.chart.unit);
+  }).join(", ");
+}
+
 function showCaption(state, cursor, g) {
   if (cursor === null || cursor < g.from || cursor > g.to)
     captionAtRest(state, g);
@@ -285,6 +296,7 @@ function drawChart(state, g) {
   if (!state.u) {
     state.plot.replaceChildren();
     state.u = makePlot(state, g, columns);
+    drawn.push(state);
     performance.mark("chart");
   } else {
     if (state.u.width !== g.width)
@@ -352,4 +364,4 @@ function addChart(place, chart) {
   });
 }
 
-tacho.charts = { add: addChart, swatch };
+tacho.charts = { add: addChart, swatch, wordsAt };

@@ -117,7 +117,9 @@ function wheel(event) {
 function step(share) {
   const { from, to } = tacho.span.shown;
   const at = tacho.span.cursor === null ? from : tacho.span.cursor;
-  tacho.span.visit(Math.min(Math.max(0, at + share * (to - from)), tacho.span.total_s));
+  const next = Math.min(Math.max(0, at + share * (to - from)), tacho.span.total_s);
+  tacho.span.visit(next);
+  tacho.tip.say(tacho.quantities.time(next, (to - from) / 500) + ". " + tacho.charts.wordsAt(next));
 }
 
 function escape() {

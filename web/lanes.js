@@ -182,7 +182,6 @@ function outline(lane, ctx, g) {
 }
 
 function drawLane(lane, g) {
-  const began = performance.now();
   const ctx = pictures.canvasFor(lane.canvas, g.width, lane.high);
   tacho.labels.drawLines(ctx, g.gutter, 0, g.plot, lane.high, 1);
   const paints = palette();
@@ -190,7 +189,6 @@ function drawLane(lane, g) {
   for (let r = first; r < last; r++)
     drawRow(lane, ctx, lane.rows[r], r * lane.rowHeight - lane.scroller.scrollTop, g, paints);
   outline(lane, ctx, g);
-  performance.measure("lane", { start: began, detail: lane.label });
 }
 
 // The bar at a place of the lane, or the nearest within some pixels.

@@ -104,6 +104,8 @@ function niceStep(rough, unit) {
   return [1, 2, 5, 10].find(step => step * power >= rough * 0.9999) * power;
 }
 
+const MOST_TICKS = 50; // whatever the numbers are
+
 // The least range from 0 that holds low and high and ends at a tick: its end and the ticks.
 function valueTicks(low, high, unit, most) {
   low = Math.min(0, Number.isFinite(low) ? low : 0);
@@ -112,7 +114,7 @@ function valueTicks(low, high, unit, most) {
   if (unit === "count" || unit === "bytes")
     step = Math.max(1, step);
   const ticks = [];
-  for (let i = Math.floor(low / step); ; i++) {
+  for (let i = Math.floor(low / step); ticks.length < MOST_TICKS; i++) {
     ticks.push(i * step);
     if (i * step >= high)
       break;

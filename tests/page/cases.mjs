@@ -32,6 +32,20 @@ async function plotBox(page, i = 0) {
   return plot.boundingBox();
 }
 
+// Of a few frames of all that is near the window, the quickest: how long it takes, not how busy the machine is.
+function frameMs(page) {
+  return page.evaluate(() => {
+    tacho.span.reset();
+    let least = Infinity;
+    for (let i = 0; i < 5; i++) {
+      const began = performance.now();
+      tacho.pictures.changed();
+      least = Math.min(least, performance.now() - began);
+    }
+    return least;
+  });
+}
+
 // The list is made when it is first opened, a moment after the click.
 async function openLabels(page) {
   await page.locator(".label-list summary").click();
@@ -164,6 +178,7 @@ test("buttons and keys zoom, pan and go back", async ({ open }) => {
   assert.deepEqual(await shown(page), all);
   await page.keyboard.press("Shift+ArrowRight");
   assert.equal(await page.evaluate(() => tacho.span.cursor), 18);
+  assert.match(await page.locator(".heard").textContent(), /^0:18\. CPU .* cores, Memory .* MiB, /);
   await page.keyboard.press("Escape");
   assert.equal(await page.evaluate(() => tacho.span.cursor), null);
 });
@@ -270,8 +285,7 @@ test("processes lie below their parents, and are found by pointer and keys", asy
   await until("it is shown alone", async () => { const s = await shown(page); return s.to - s.from < 20; });
   await openLabels(page);
   assert.match(await page.locator(".label-list").innerText(), /20,000 labels[^]*The first 500/);
-  const slowest = await page.evaluate(() => Math.max(...performance.getEntriesByName("lane")
-    .filter(entry => entry.detail.startsWith("Processes")).map(entry => entry.duration)));
+  const frame = await frameMs(page);
   const wrong = await page.evaluate(async () => {
     const processes = await tacho.processLanes.read();
     const rows = tacho.processLanes.rows(processes);
@@ -289,7 +303,7 @@ test("processes lie below their parents, and are found by pointer and keys", asy
     return out.slice(0, 5);
   });
   assert.deepEqual(wrong, []);
-  note(`10,000 processes: at most ${slowest.toFixed(0)} ms a frame`);
+  note(`10,000 processes: ${frame.toFixed(0)} ms a frame`);
 });
 
 test("a million scopes are drawn and found", async ({ open, note }) => {
@@ -305,9 +319,8 @@ test("a million scopes are drawn and found", async ({ open, note }) => {
   const box = await lane.boundingBox();
   await page.mouse.move(box.x + 600, box.y + 8);
   await until("a scope's words", async () => /^scope \d/.test(await page.locator(".tip").innerText()));
-  const slowest = await page.evaluate(() => Math.max(...performance.getEntriesByName("lane")
-    .filter(entry => entry.detail === "Scopes of main, process 1000").map(entry => entry.duration)));
-  note(`1,000,000 scopes: at most ${slowest.toFixed(0)} ms a frame`);
+  const frame = await frameMs(page);
+  note(`1,000,000 scopes: ${frame.toFixed(0)} ms a frame`);
 });
 
 test("tables are sorted by click and key", async ({ open }) => {
@@ -402,8 +415,12 @@ test("dark and light by the system and by the button, which is kept", async ({ o
 test("a telephone scrolls down only", async ({ open }) => {
   for (const name of ["pipeline", "hostile"]) {
     const { page } = await open(name, { viewport: { width: 360, height: 740 } });
-    for (let y = 0; y < 12000; y += 700)
-      await page.evaluate(y => scrollTo(0, y), y);
+    await page.evaluate(async () => {
+      for (let y = 0; y < document.body.scrollHeight; y += 1400) {
+        scrollTo(0, y);
+        await new Promise(requestAnimationFrame);
+      }
+    });
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 360), name);
     const boxes = page.locator(".table-box");
     assert.ok(await boxes.count() >= 3);
@@ -438,7 +455,10 @@ async function violations({ page, axe }) {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing, ${colorScheme}`, async ({ open }) => {
-    assert.deepEqual(await violations(await open("pipeline", { colorScheme })), []);
+    const shared = await open("pipeline");
+    await shared.page.emulateMedia({ colorScheme });
+    assert.deepEqual(await violations(shared), []);
+    await shared.page.emulateMedia({ colorScheme: null });
   });
 }
 
@@ -486,7 +506,7 @@ test("what the program writes of a job is shown whole", async ({ open }) => {
   const failed = page.locator("#process-table tbody tr", { has: page.locator("td.bad") });
   assert.match(await failed.innerText(), /exit 3\s+sh -c 'exit 3'/);
   assert.deepEqual(troubles, []);
-  assert.deepEqual(await violations(await open("real", { colorScheme: "dark" })), []);
+  assert.deepEqual(await violations(await open("real")), []);
 });
 
 test("without script the words and tables are read", async ({ open }) => {
