@@ -1,19 +1,22 @@
-/* The terminal's time lines: CPU, memory, and what was said when. */
+/* CPU and memory over time, and what was said when: charts, or where there is little room a line each. */
 #include <stdlib.h>
 
 #include "analyse/labels.h"
+#include "report/chart.h"
 #include "report/columns.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define NARROW 56 /* cells of a page on which names are short */
-#define SPARK_AT 13
-#define SPARK_AT_NARROW 6
+#define CHART_AT 20
+#define CHART_ROWS 4
+#define SPARK_AT 6
 #define SPARK_FIGURE 12 /* cells right of it */
-#define SPARK_MAX 120
+#define SPARK_MAX NARROW
 #define CORES_MAX 1e9   /* only nonsense is more */
 #define LABELS_SHOWN 20 /* a letter each */
 #define INDENT 2
+#define LEAST_TOP_CORES 0.1
 
 struct spark {
     size_t at, cells;
@@ -62,7 +65,7 @@ static bool put_memory_spark(const struct page *page, const struct summary *s, s
     }
     if (any) {
         put_bytes(&figure, most);
-        put_spark(page, spark, INK_MEMORY, page->width < NARROW ? "Mem" : "Memory", most, &figure);
+        put_spark(page, spark, INK_MEMORY, "Mem", most, &figure);
     }
     buffer_done(&figure);
     return any;
@@ -96,22 +99,23 @@ static char letter_of(size_t i)
 }
 
 /* A letter where each label stands; of several in one cell the first. */
+static void letters_of(const struct summary *s, const struct labels_shown *labels, size_t cells,
+                       char *ret)
+{
+    uint64_t from = s->cpu_line.from_ns, length = s->cpu_line.count * s->cpu_line.bucket_ns;
+    memset(ret, ' ', cells);
+    for (size_t i = labels->count; i-- > 0;) {
+        uint64_t time = tacho_label_at(s->rec, labels->place[i])->time_ns;
+        ret[chart_cell_of(time > from ? time - from : 0, length, cells)] = letter_of(i);
+    }
+}
+
 static void put_letters(const struct page *page, const struct summary *s, const struct spark *spark,
                         const struct labels_shown *labels)
 {
     char line[SPARK_MAX];
-    const char *name = page->width < NARROW ? "" : "Labels";
-    uint64_t from = s->cpu_line.from_ns, length = s->cpu_line.count * s->cpu_line.bucket_ns;
-    memset(line, ' ', spark->cells);
-    for (size_t i = labels->count; i-- > 0;) {
-        uint64_t time = tacho_label_at(s->rec, labels->place[i])->time_ns;
-        uint64_t after = time > from ? time - from : 0;
-        size_t cell = (size_t)((double)after / (double)length * (double)spark->cells);
-        line[cell < spark->cells ? cell : spark->cells - 1] = letter_of(i);
-    }
-    page_blank(page, 2);
-    page_put_text(page, INK_FAINT, name);
-    page_blank(page, spark->at - 2 - strlen(name));
+    letters_of(s, labels, spark->cells, line);
+    page_blank(page, spark->at);
     page_put(page, INK_PLAIN, line, spark->cells);
     page_end_line(page);
 }
@@ -161,17 +165,17 @@ static void put_labels(const struct page *page, const struct summary *s,
     free(table);
 }
 
-/* ---- all of it ---- */
+/* ---- a line each ---- */
 
 /* Whether there is room for lines. */
 static bool put_lines(const struct page *page, const struct summary *s,
                       const struct labels_shown *labels)
 {
-    struct spark spark = {.at = page->width < NARROW ? SPARK_AT_NARROW : SPARK_AT};
+    struct spark spark = {.at = SPARK_AT};
     size_t taken = spark.at + 2 + SPARK_FIGURE;
-    if (page->width < taken + 4 || s->cpu_line.count < 2)
+    if (page->width < taken + 4)
         return false;
-    spark.cells = page->width - taken < SPARK_MAX ? page->width - taken : SPARK_MAX;
+    spark.cells = page->width - taken;
     if (spark.cells > s->cpu_line.count)
         spark.cells = s->cpu_line.count;
     page_end_line(page);
@@ -180,6 +184,92 @@ static bool put_lines(const struct page *page, const struct summary *s,
     if (labels->count > 0)
         put_letters(page, s, &spark, labels);
     put_axis(page, s, &spark);
+    return true;
+}
+
+/* ---- charts ---- */
+
+static void draw_cpu(struct grid *grid, const struct summary *s, size_t cells, unsigned row)
+{
+    double rate[CHART_CELLS_MAX * CHART_PER_CELL], most = LEAST_TOP_CORES;
+    uint64_t value[CHART_CELLS_MAX * CHART_PER_CELL];
+    struct buffer top = {0};
+    size_t n = cells * CHART_PER_CELL;
+    timeline_cells(&s->cpu_line, s->cpu.peak_window_ns, n, rate);
+    for (size_t i = 0; i < n; i++) {
+        rate[i] = rate[i] < CORES_MAX ? rate[i] : CORES_MAX;
+        value[i] = (uint64_t)(rate[i] * 1e6);
+        most = rate[i] > most ? rate[i] : most;
+    }
+    struct chart chart = {value, cells, CHART_ROWS, chart_top_decimal((uint64_t)(most * 1e6)),
+                          INK_CPU};
+    put_cores_top(&top, chart.top);
+    chart_draw(grid, row, CHART_AT, &chart);
+    chart_y_axis(grid, row, CHART_AT, &chart, "CPU", &top);
+    buffer_done(&top);
+}
+
+static void draw_memory(struct grid *grid, const struct summary *s, size_t cells, unsigned row)
+{
+    uint64_t value[CHART_CELLS_MAX * CHART_PER_CELL], most = 0;
+    struct buffer top = {0};
+    size_t n = cells * CHART_PER_CELL;
+    gauge_line_cells(&s->rss_line, n, value);
+    for (size_t i = 0; i < n; i++)
+        if (value[i] != TIMELINE_UNKNOWN && value[i] > most)
+            most = value[i];
+    struct chart chart = {value, cells, CHART_ROWS, chart_top_binary(most), INK_MEMORY};
+    put_bytes(&top, chart.top);
+    chart_draw(grid, row, CHART_AT, &chart);
+    chart_y_axis(grid, row, CHART_AT, &chart, "Memory", &top);
+    buffer_done(&top);
+}
+
+static bool knows_memory(const struct summary *s)
+{
+    for (size_t i = 0; i < s->rss_line.count; i++)
+        if (s->rss_line.largest[i] != TIMELINE_UNKNOWN)
+            return true;
+    return false;
+}
+
+static void put_charts(const struct page *page, const struct summary *s,
+                       const struct labels_shown *labels)
+{
+    char letters[CHART_CELLS_MAX];
+    struct grid grid;
+    bool memory = knows_memory(s);
+    unsigned axis = memory ? 2 * CHART_ROWS : CHART_ROWS;
+    size_t cells =
+        page->width - CHART_AT < CHART_CELLS_MAX ? page->width - CHART_AT : CHART_CELLS_MAX;
+    if (grid_init(&grid, axis + 2 + (labels->count > 0), page->width, page->utf8) != 0) {
+        page->out->failed = true;
+        return;
+    }
+    draw_cpu(&grid, s, cells, 0);
+    if (memory)
+        draw_memory(&grid, s, cells, CHART_ROWS);
+    chart_time_axis(&grid, axis, CHART_AT, cells, 0, s->cpu_line.count * s->cpu_line.bucket_ns);
+    if (labels->count > 0) {
+        letters_of(s, labels, cells, letters);
+        grid_put_text(&grid, axis + 2, INDENT, INK_FAINT, "Labels");
+        grid_put(&grid, axis + 2, CHART_AT, cells, INK_PLAIN, letters, cells);
+    }
+    page_end_line(page);
+    grid_put_page(&grid, page);
+    grid_done(&grid);
+}
+
+/* ---- all of it ---- */
+
+static bool put_curves(const struct page *page, const struct summary *s,
+                       const struct labels_shown *labels)
+{
+    if (s->cpu_line.count < 2)
+        return false;
+    if (page->width < NARROW)
+        return put_lines(page, s, labels);
+    put_charts(page, s, labels);
     return true;
 }
 
@@ -192,6 +282,6 @@ void summary_put_over_time(const struct page *page, const struct summary *s)
         page->out->failed = true;
         return;
     }
-    bool lettered = put_lines(page, s, &labels);
+    bool lettered = put_curves(page, s, &labels);
     put_labels(page, s, &labels, lettered);
 }

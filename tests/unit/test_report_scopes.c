@@ -123,14 +123,15 @@ static void test_where_the_peak_lay(void **state)
     assert_says(&out, "{\"tid\": 1002, \"thread\": \"pool\", \"depth\": 1, "
                       "\"scopes\": [\"epoch\"]}");
     assert_says(&out, "\"text\": \"epoch 3\",");
-    assert_says(&out, "  CPU        █████  0.50 cores\n"
-                      "  Memory     ▁▁▂█▅  9.76 KiB\n"
-                      "  Labels       ab \n"
-                      "\n"
-                      "Labels\n"
-                      "         at   pid  label\n"
-                      "  a  0.25 s  1001  epoch 3\n"
-                      "  b  0.35 s  1001  epoch 4\n");
+    assert_says(&out,
+                "                    0 s             100 ms          200 ms  "
+                "        300 ms          400 ms\n"
+                "  Labels                                                    a               b\n"
+                "\n"
+                "Labels\n"
+                "         at   pid  label\n"
+                "  a  0.25 s  1001  epoch 3\n"
+                "  b  0.35 s  1001  epoch 4\n");
     buffer_done(&out);
     out = render_peak(20000);
     assert_says(&out, "9.76 KiB when sampled at 0.30 s, in train > load\\x1b batch\n");
