@@ -91,7 +91,7 @@ _tacho_record()
     at=$(_tacho_command_at)
     if ((at == 0)); then
         _tacho_words "$cur" '--output --interval --duration --pid --all --wait --follow --stream
-            --force --quiet --help'
+            --force --status --quiet --help'
     elif ((at < cword)); then
         if declare -F _command_offset >/dev/null; then
             _command_offset $((at + shift))

@@ -83,6 +83,7 @@ complete -c tacho -n __fish_tacho_recording -l wait -x -a 'root\t"with the comma
 complete -c tacho -n __fish_tacho_recording -l follow -x -a 'auto bpf connector perf poll ptrace' -d 'How descendants are found'
 complete -c tacho -n __fish_tacho_recording -l stream -x -a 'csv tsv jsonl' -d 'Rows instead of a recording'
 complete -c tacho -n __fish_tacho_recording -l force -d 'Replace the file where it exists'
+complete -c tacho -n __fish_tacho_recording -l status -d 'Status line even where the command has the terminal'
 complete -c tacho -n __fish_tacho_recording -s q -l quiet -d 'Say nothing but errors'
 complete -c tacho -n __fish_tacho_recording -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using record' -x -a '(__fish_complete_subcommand --fcs-skip=2 -o --output -i --interval -d --duration -p --pid --wait --follow --stream)'

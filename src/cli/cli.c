@@ -18,12 +18,21 @@ void cli_set_command(const char *name)
     command_name = name;
 }
 
+static void (*before_line)(void);
+
+void cli_before_line(void (*clear)(void))
+{
+    before_line = clear;
+}
+
 /* One line on stderr, in one write, with nothing in it that a terminal obeys. */
 static void say_line(const char *command, const char *format, va_list args)
 {
     char *message;
     if (vasprintf(&message, format, args) < 0)
         return;
+    if (before_line != NULL)
+        before_line();
     struct buffer line = {0};
     buffer_printf(&line, command == NULL ? "tacho: " : "tacho %s: ", command);
     text_put_terminal(&line, message, strlen(message), terminal_utf8());

@@ -30,6 +30,9 @@ __attribute__((format(printf, 1, 2))) int cli_usage(const char *format, ...);
 /* A line that is no failure: "tacho: MESSAGE". */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *format, ...);
 
+/* Called before each of the above, for what must be off the terminal first. NULL: nothing. */
+void cli_before_line(void (*clear)(void));
+
 /*
  * Prints a command's --help text to stdout; returns 0, or EXIT_FAILED where stdout cannot be
  * written.

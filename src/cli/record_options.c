@@ -29,13 +29,15 @@ static const char help[] =
     "                          how descendants are found; auto: the best that works here\n"
     "                          (tacho doctor says which do)\n"
     "      --stream csv|tsv|jsonl  rows on stdout, or to -o FILE, instead of a recording\n"
-    "  -q, --quiet             say nothing but errors\n"
+    "      --status            the live status line also where the command has the terminal,\n"
+    "                          too: only for one that writes nothing there\n"
+    "  -q, --quiet             say nothing but errors; no status line\n"
     "  -h, --help              this text; more in tacho-record(1)\n"
     "\n"
     "  tacho record -- make -j8\n"
     "  tacho record -i 1 -o run.tacho -p 4711\n";
 
-enum { OPTION_WAIT = 256, OPTION_FOLLOW, OPTION_STREAM, OPTION_FORCE };
+enum { OPTION_WAIT = 256, OPTION_FOLLOW, OPTION_STREAM, OPTION_FORCE, OPTION_STATUS };
 
 static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                       {"interval", required_argument, NULL, 'i'},
@@ -46,6 +48,7 @@ static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                       {"follow", required_argument, NULL, OPTION_FOLLOW},
                                       {"stream", required_argument, NULL, OPTION_STREAM},
                                       {"force", no_argument, NULL, OPTION_FORCE},
+                                      {"status", no_argument, NULL, OPTION_STATUS},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"help", no_argument, NULL, 'h'},
                                       {0}};
@@ -115,6 +118,7 @@ static int take_option(struct record_options *o, int option, const char *value)
     case 'p': return take_pids(o, value);
     case 'a': o->target = TARGET_MACHINE; return 0;
     case OPTION_FORCE: o->force = true; return 0;
+    case OPTION_STATUS: o->status = true; return 0;
     case 'q': o->quiet = true; return 0;
     case 'h': return -1;
     case '?': return EXIT_USAGE;

@@ -16,6 +16,7 @@
 #include "cli/launch.h"
 #include "cli/lost_memory.h"
 #include "cli/record_output.h"
+#include "cli/status_line.h"
 #include "config.h"
 #include "mark/shared.h"
 #include "record/marks_collector.h"
@@ -261,6 +262,7 @@ static int begin(struct session *s)
     if (status != 0)
         return status;
     s->recording = true;
+    status_line_begin(s->options);
     sampler_tick(s->sampler, clock_mono_ns(), 0, 0);
     flush(s);
     return start_timer(s);
@@ -316,6 +318,7 @@ static void stop_with_job(struct session *s)
     if (!job_signal_stops(by) || !job_stands_still(s))
         return;
     flush(s);
+    status_line_erase();
     job_signals_stop(by);
     if (s->traced)
         job_stopped_by(s); /* what was told of it before is over */
@@ -333,6 +336,7 @@ static void stop_after_job(struct session *s, int by)
     }
     if (s->recording)
         flush(s);
+    status_line_erase();
     job_signals_stop(by);
     job_stopped_by(s);
 }
@@ -419,6 +423,22 @@ static void tick(struct session *s)
     sampler_tick(s->sampler, now_ns, now_ns > due_ns ? now_ns - due_ns : 0, expired - 1);
 }
 
+static void show_status(const struct session *s)
+{
+    uint64_t now_ns = clock_mono_ns();
+    struct sampler_now now;
+    if (!status_line_due(now_ns))
+        return;
+    sampler_look(s->sampler, &now);
+    const struct status status = {
+        .elapsed_ns = now_ns - s->started_ns,
+        .now = s->options->target == TARGET_MACHINE ? NULL : &now,
+        .written_bytes = s->output.sink.bytes_written(s->output.sink.user),
+        .label = s->marks != NULL ? marks_collector_last_label(s->marks) : NULL,
+    };
+    status_line_draw(now_ns, &status);
+}
+
 /* Whether what was to be waited for has ended; says why. */
 static bool finished(struct session *s)
 {
@@ -442,6 +462,7 @@ static void end_recording(struct session *s)
 {
     const struct sample_sink *sink = &s->output.sink;
     uint64_t now_ns = clock_mono_ns();
+    status_line_erase();
     if (s->ended_ns == 0 || !launched(s))
         s->ended_ns = now_ns;
     sampler_tick(s->sampler, now_ns, 0, 0);
@@ -474,15 +495,18 @@ static int sooner(int a, int b)
  * descriptor. */
 static int patience(const struct session *s)
 {
-    int soon = s->recording ? sooner(sampler_patience_ms(s->sampler), marks_patience(s)) : -1;
     if (s->hidden)
         return HIDDEN_MS;
-    if (soon >= 0 || !s->recording || s->options->duration_ns == 0)
+    if (!s->recording)
+        return -1;
+    int soon = sooner(sampler_patience_ms(s->sampler), marks_patience(s));
+    soon = sooner(soon, status_line_patience_ms(clock_mono_ns()));
+    if (s->options->duration_ns == 0)
         return soon;
     uint64_t gone = clock_mono_ns() - s->started_ns;
     uint64_t left = s->options->duration_ns > gone ? s->options->duration_ns - gone : 0;
     uint64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
-    return ms > 60000 ? 60000 : (int)ms;
+    return sooner(soon, ms > 60000 ? 60000 : (int)ms);
 }
 
 static void wait_for_something(struct session *s)
@@ -509,6 +533,8 @@ static void wait_for_something(struct session *s)
         take_signal(s, &signal);
     if (s->recording && (fds[1].revents & POLLIN) != 0)
         tick(s);
+    if (s->recording)
+        show_status(s);
 }
 
 static void run(struct session *s)

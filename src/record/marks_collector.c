@@ -18,6 +18,7 @@
 
 #define UNKNOWN_AFTER_NS (2 * NS_PER_S) /* whose birth is not told by then is nobody known */
 #define TELL_LOST_EVERY_NS (NS_PER_S / 2)
+#define LABEL_KEPT 128 /* bytes of the last one, for who looks on */
 #define PATIENCE_LEAST_NS (NS_PER_MS)
 #define PATIENCE_MOST_NS (125 * NS_PER_MS) /* ticks of 100 ms come first */
 #define DIRECTORY_SLACK_NS \
@@ -72,6 +73,8 @@ struct marks_collector {
     uint64_t directory_ns, directory_read_ns, polled_ns, patience_ns, lost_told_ns;
     struct mark room[MARKS_AT_ONCE];
     uint8_t site_told[SITES_MAX / 8];
+    bool any_label;
+    char last_label[LABEL_KEPT];
 };
 
 /* Room for one more. */
@@ -278,6 +281,10 @@ static void on_thread_name(void *user, uint32_t thread, uint64_t time_ns, const 
 static void on_label(void *user, uint32_t thread, uint64_t time_ns, const char *text, size_t n)
 {
     struct marks_collector *c = user;
+    size_t kept = n < LABEL_KEPT ? n : LABEL_KEPT - 1;
+    memcpy(c->last_label, text, kept);
+    c->last_label[kept] = '\0';
+    c->any_label = true;
     if (!recording_has_room(c->recording)) {
         count_lost(c, 0, 1, 0);
         return;
@@ -512,6 +519,11 @@ int marks_collector_new(const struct marks_collector_config *config, struct mark
 void marks_collector_execs_are_told(struct marks_collector *c)
 {
     c->execs_are_told = true;
+}
+
+const char *marks_collector_last_label(const struct marks_collector *c)
+{
+    return c->any_label ? c->last_label : NULL;
 }
 
 void marks_collector_free(struct marks_collector *c)

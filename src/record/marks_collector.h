@@ -40,6 +40,9 @@ void marks_collector_poll(struct marks_collector *collector);
 /* How long after a call of poll it wants the next one, at most; UINT64_MAX: a tick's time is fine. */
 uint64_t marks_collector_patience_ns(const struct marks_collector *collector);
 
+/* The text of the label that was taken last, cut to some 100 bytes; NULL before the first. Any bytes. */
+const char *marks_collector_last_label(const struct marks_collector *collector);
+
 /* Takes the rest. NULL is allowed. */
 void marks_collector_free(struct marks_collector *collector);
 

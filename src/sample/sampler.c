@@ -238,6 +238,7 @@ static void drop_ended(struct sampler *s)
     for (size_t i = 0; i < s->count; i++) {
         struct process *p = s->slots[i].process;
         if (s->slots[i].pid == 0) {
+            s->ended_cpu_ns += s->slots[i].cpu_ns;
             put_final(s, p);
             sampler_drop(s, p);
             oldest_kept -= i < s->oldest_kept;

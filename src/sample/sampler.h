@@ -92,6 +92,16 @@ void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, ui
 void sampler_before_reap(struct sampler *sampler, pid_t pid);
 void sampler_reaped(struct sampler *sampler, pid_t pid, int status, const struct rusage *usage);
 
+/* How things stand, for somebody who looks on; what is not known yet is 0. */
+struct sampler_now {
+    uint64_t processes; /* alive */
+    uint64_t rss_bytes;
+    uint64_t
+        cpu_ns; /* of all that were sampled so far: it only grows but for new ones with a past */
+};
+/* About 1 ns a process. */
+void sampler_look(const struct sampler *sampler, struct sampler_now *ret);
+
 /* Processes alive as far as is known. Zombies do not count. */
 size_t sampler_alive(const struct sampler *sampler);
 

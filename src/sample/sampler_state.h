@@ -29,6 +29,7 @@ struct sampler {
     size_t told_count, told_cap;
     struct slot *slots; /* in order of entity */
     size_t count, cap;
+    uint64_t ended_cpu_ns; /* of those that had a slot, as last read */
     struct tree_sums sums;
     uint64_t sums_known; /* metrics known of any process so far */
     uint32_t next_entity;
