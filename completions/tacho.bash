@@ -141,6 +141,19 @@ _tacho_report()
     fi
 }
 
+_tacho_top()
+{
+    case $prev in
+    -p | --pid) _tacho_pids "$cur"; return ;;
+    -i | --interval) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        _tacho_words "$cur" '--pid --interval --help'
+    else
+        _tacho_recordings "$cur"
+    fi
+}
+
 _tacho_import()
 {
     case $prev in
@@ -196,11 +209,11 @@ _tacho()
     prev=${words[cword - 1]}
     COMPREPLY=()
     if ((cword == 1)); then
-        _tacho_words "$cur" 'record report export import info label scope doctor --help --version'
+        _tacho_words "$cur" 'record report top export import info label scope doctor --help --version'
         return
     fi
     case ${words[1]} in
-    record | report | export | import | info | label | scope | doctor) "_tacho_${words[1]}" ;;
+    record | report | top | export | import | info | label | scope | doctor) "_tacho_${words[1]}" ;;
     esac
 }
 

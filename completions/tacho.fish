@@ -67,6 +67,7 @@ complete -c tacho -n __fish_tacho_needs_command -l help -d 'Summary of the comma
 complete -c tacho -n __fish_tacho_needs_command -l version -d Version
 complete -c tacho -n __fish_tacho_needs_command -a record -d 'Record what a program and its descendants use'
 complete -c tacho -n __fish_tacho_needs_command -a report -d 'Summary of a recording'
+complete -c tacho -n __fish_tacho_needs_command -a top -d 'A recording, or what goes on now, moment by moment'
 complete -c tacho -n __fish_tacho_needs_command -a export -d 'Tables of a recording'
 complete -c tacho -n __fish_tacho_needs_command -a import -d 'Recording of what other tools logged'
 complete -c tacho -n __fish_tacho_needs_command -a info -d 'What a recording holds'
@@ -97,6 +98,11 @@ complete -c tacho -n '__fish_tacho_using report' -l metrics -x -a '(__fish_compl
 complete -c tacho -n '__fish_tacho_using report' -l width -x -d 'Columns to use'
 complete -c tacho -n '__fish_tacho_using report' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using report' -k -a '(__fish_complete_suffix .tacho)'
+
+complete -c tacho -n '__fish_tacho_using top' -s p -l pid -x -a '(__fish_complete_list , __fish_complete_pids)' -d 'Running processes'
+complete -c tacho -n '__fish_tacho_using top' -s i -l interval -x -d 'Seconds between samples'
+complete -c tacho -n '__fish_tacho_using top' -s h -l help -d 'Summary of the options'
+complete -c tacho -n '__fish_tacho_using top' -k -a '(__fish_complete_suffix .tacho)'
 
 complete -c tacho -n '__fish_tacho_using export' -s t -l to -x -a 'csv tsv jsonl' -d Format
 complete -c tacho -n '__fish_tacho_using export' -s o -l output -rF -d 'File to write'

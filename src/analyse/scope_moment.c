@@ -12,9 +12,16 @@ void moment_ask(struct moment *m, const struct tacho_recording *rec, uint32_t en
         m->label = labels_last(rec, entity, time_ns);
 }
 
+void moment_ask_all(struct moment *m, const struct tacho_recording *rec, uint64_t time_ns)
+{
+    *m = (struct moment){.everybody = true, .time_ns = time_ns};
+    m->label = labels_last(rec, UINT32_MAX, time_ns);
+}
+
 uint64_t moment_look_ns(const struct moment *m, const struct scope_thread *t)
 {
-    return m->entity != 0 && t->thread->entity == m->entity ? m->time_ns : TACHO_TIME_UNKNOWN;
+    bool asked = m->everybody || (m->entity != 0 && t->thread->entity == m->entity);
+    return asked ? m->time_ns : TACHO_TIME_UNKNOWN;
 }
 
 static bool comes_before(const struct moment_stack *a, const struct moment_stack *b)

@@ -20,10 +20,11 @@ struct moment_stack {
 };
 
 struct moment {
-    uint32_t entity; /* 0: no moment was asked for, and the rest is empty */
+    uint32_t entity; /* 0: of everybody, or no moment was asked for, and the rest is empty */
+    bool everybody;
     uint64_t time_ns;
     size_t threads; /* of the process, that had a scope open */
-    /* Of them: the main thread's first, then those whose innermost scope began last. */
+    /* Of them: main threads' first, then those whose innermost scope began last. */
     size_t stacks;
     struct moment_stack stack[MOMENT_STACKS_MAX];
     const struct tacho_label *label; /* see labels_last; NULL */
@@ -32,6 +33,9 @@ struct moment {
 /* Asks for a moment of the recording's clock; entity 0 for none. */
 void moment_ask(struct moment *moment, const struct tacho_recording *rec, uint32_t entity,
                 uint64_t time_ns);
+
+/* The same, of all processes; the label is the last of any. */
+void moment_ask_all(struct moment *moment, const struct tacho_recording *rec, uint64_t time_ns);
 
 /* For a listener: when to look at a thread, which is then to be given to moment_take. */
 uint64_t moment_look_ns(const struct moment *moment, const struct scope_thread *t);

@@ -87,6 +87,11 @@ static void look_at_build(struct findings *all)
 #else
     find(all, "page", false, "no tacho report --html: configure with -Dpage=enabled (zlib)");
 #endif
+#ifdef HAVE_NCURSES
+    find(all, "ncurses", true, "tacho top works");
+#else
+    find(all, "ncurses", false, "no tacho top: configure with -Dncurses=enabled (libncurses-dev)");
+#endif
 #ifdef HAVE_BPF
     find(all, "bpf", true, "processes can be followed in the kernel");
 #else

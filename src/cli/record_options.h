@@ -20,6 +20,8 @@ struct record_options {
     pid_t *roots;   /* TARGET_ATTACH */
     size_t root_count;
     const char *output; /* NULL: default name, or stdout for a stream */
+    bool into;          /* an open file, which is taken over, instead */
+    int into_fd;
     uint64_t interval_ns;
     uint64_t duration_ns; /* 0: until the end */
     bool wait_root; /* finished with the launched command itself, not with its last descendant */

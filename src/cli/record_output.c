@@ -83,7 +83,8 @@ int record_output_open(struct record_output *output, const struct record_options
     if (o->stream != NULL)
         return open_stream(output, o, now_ns);
     struct recording_options options = {
-        .path = output->path,
+        .path = o->into ? NULL : output->path,
+        .fd = o->into_fd,
         .replace = o->force,
         .interval_ns = o->interval_ns,
 #ifdef HAVE_ZSTD

@@ -18,8 +18,8 @@ struct page page_of(struct buffer *out, unsigned width, bool utf8, bool colour)
 void page_put(const struct page *page, enum ink ink, const void *text, size_t n)
 {
     static const char *const codes[] = {
-        [INK_STRONG] = "1",   [INK_FAINT] = "2", [INK_BAD] = "1;31",
-        [INK_WARNING] = "33", [INK_CPU] = "36",  [INK_MEMORY] = "35",
+        [INK_STRONG] = "1", [INK_FAINT] = "2",   [INK_BAD] = "1;31", [INK_WARNING] = "33",
+        [INK_CPU] = "36",   [INK_MEMORY] = "35", [INK_BAR] = "7",
     };
     if (n == 0)
         return;

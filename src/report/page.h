@@ -9,7 +9,7 @@
 
 #define PAGE_WIDTH_MIN 20
 
-enum ink { INK_PLAIN, INK_STRONG, INK_FAINT, INK_BAD, INK_WARNING, INK_CPU, INK_MEMORY };
+enum ink { INK_PLAIN, INK_STRONG, INK_FAINT, INK_BAD, INK_WARNING, INK_CPU, INK_MEMORY, INK_BAR };
 
 struct page {
     struct buffer *out;

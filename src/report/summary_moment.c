@@ -8,17 +8,16 @@
 #define NAME_CELLS 32
 #define LABEL_CELLS 60
 
-static void put_scope_name(const struct page *page, struct buffer *words, const struct summary *s,
-                           uint32_t place)
+static void put_scope_name(struct buffer *words, const struct tacho_recording *rec, uint32_t place,
+                           bool utf8)
 {
-    const struct tacho_site *site = tacho_site(s->rec, place);
+    const struct tacho_site *site = tacho_site(rec, place);
     const char *name = site != NULL ? site->name : "?";
-    text_put_fitted(words, name, strlen(name), NAME_CELLS, page->utf8);
+    text_put_fitted(words, name, strlen(name), NAME_CELLS, utf8);
 }
 
-/* "train > epoch > load batch", of a deep one with its middle left out. */
-static void put_path(const struct page *page, struct buffer *words, const struct summary *s,
-                     const struct moment_stack *stack)
+void put_scope_path(struct buffer *words, const struct tacho_recording *rec,
+                    const struct moment_stack *stack, bool utf8)
 {
     size_t half = SCOPES_SHOWN / 2, kept = stack->scopes;
     bool cut = stack->depth > SCOPES_SHOWN;
@@ -31,7 +30,7 @@ static void put_path(const struct page *page, struct buffer *words, const struct
             buffer_put_text(words, " more)");
         }
         buffer_put_text(words, i > 0 ? " > " : "");
-        put_scope_name(page, words, s, stack->site[i]);
+        put_scope_name(words, rec, stack->site[i], utf8);
     }
 }
 
@@ -48,7 +47,7 @@ static void put_stack(const struct page *page, struct buffer *words, const struc
         buffer_printf(words, "(%d) ", stack->thread->tid);
     }
     buffer_put_text(words, "in ");
-    put_path(page, words, s, stack);
+    put_scope_path(words, s->rec, stack, page->utf8);
 }
 
 /* "then ", or of the kernel's peak, of which it is not known when it was: "at 2.00 s, …: ". */

@@ -3,6 +3,7 @@
 #define TACHO_REPORT_SUMMARY_PARTS_H
 
 #include "analyse/together.h"
+#include "report/grid.h"
 #include "report/json.h"
 #include "report/summary_text.h"
 
@@ -15,6 +16,17 @@ enum ink put_summary_verdict(struct buffer *ret, const struct summary *summary);
 /* summary_timeline.c: CPU and memory over time, with the labels at their places in it. */
 void summary_put_over_time(const struct page *page, const struct summary *summary);
 
+/*
+ * summary_charts.c: CPU and memory over the whole time, with their y axes, which take CHART_AT
+ * cells left of `column`. At most CHART_CELLS_MAX cells.
+ */
+#define CHART_AT 20
+void summary_draw_cpu(struct grid *grid, unsigned row, unsigned column, unsigned rows, size_t cells,
+                      const struct summary *summary);
+bool summary_knows_memory(const struct summary *summary);
+void summary_draw_memory(struct grid *grid, unsigned row, unsigned column, unsigned rows,
+                         size_t cells, const struct summary *summary);
+
 /* summary_tables.c: programs, the costliest processes, those that failed. */
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
@@ -24,6 +36,10 @@ void summary_put_scopes(const struct page *page, const struct scopes *scopes);
 /* summary_moment.c: what the owner of the memory's peak was doing then, more words of a figure. */
 void summary_put_moment(const struct page *page, const struct summary *summary,
                         const struct moment *moment);
+
+/* Appends "train > epoch > load batch", of a deep one with its middle left out. */
+void put_scope_path(struct buffer *ret, const struct tacho_recording *rec,
+                    const struct moment_stack *stack, bool utf8);
 
 /* summary_json_marks.c: scopes, categories, labels; and keys of memory.peak_owner. */
 void json_put_marks(struct json *json, const struct summary *summary, const struct scopes *scopes);

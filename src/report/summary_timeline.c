@@ -2,13 +2,12 @@
 #include <stdlib.h>
 
 #include "analyse/labels.h"
-#include "report/chart.h"
 #include "report/columns.h"
+#include "report/dot_chart.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
 #define NARROW 56 /* cells of a page on which names are short */
-#define CHART_AT 20
 #define CHART_ROWS 4
 #define SPARK_AT 6
 #define SPARK_FIGURE 12 /* cells right of it */
@@ -16,7 +15,6 @@
 #define CORES_MAX 1e9   /* only nonsense is more */
 #define LABELS_SHOWN 20 /* a letter each */
 #define INDENT 2
-#define LEAST_TOP_CORES 0.1
 
 struct spark {
     size_t at, cells;
@@ -189,56 +187,12 @@ static bool put_lines(const struct page *page, const struct summary *s,
 
 /* ---- charts ---- */
 
-static void draw_cpu(struct grid *grid, const struct summary *s, size_t cells, unsigned row)
-{
-    double rate[CHART_CELLS_MAX * CHART_PER_CELL], most = LEAST_TOP_CORES;
-    uint64_t value[CHART_CELLS_MAX * CHART_PER_CELL];
-    struct buffer top = {0};
-    size_t n = cells * CHART_PER_CELL;
-    timeline_cells(&s->cpu_line, s->cpu.peak_window_ns, n, rate);
-    for (size_t i = 0; i < n; i++) {
-        rate[i] = rate[i] < CORES_MAX ? rate[i] : CORES_MAX;
-        value[i] = (uint64_t)(rate[i] * 1e6);
-        most = rate[i] > most ? rate[i] : most;
-    }
-    struct chart chart = {value, cells, CHART_ROWS, chart_top_decimal((uint64_t)(most * 1e6)),
-                          INK_CPU};
-    put_cores_top(&top, chart.top);
-    chart_draw(grid, row, CHART_AT, &chart);
-    chart_y_axis(grid, row, CHART_AT, &chart, "CPU", &top);
-    buffer_done(&top);
-}
-
-static void draw_memory(struct grid *grid, const struct summary *s, size_t cells, unsigned row)
-{
-    uint64_t value[CHART_CELLS_MAX * CHART_PER_CELL], most = 0;
-    struct buffer top = {0};
-    size_t n = cells * CHART_PER_CELL;
-    gauge_line_cells(&s->rss_line, n, value);
-    for (size_t i = 0; i < n; i++)
-        if (value[i] != TIMELINE_UNKNOWN && value[i] > most)
-            most = value[i];
-    struct chart chart = {value, cells, CHART_ROWS, chart_top_binary(most), INK_MEMORY};
-    put_bytes(&top, chart.top);
-    chart_draw(grid, row, CHART_AT, &chart);
-    chart_y_axis(grid, row, CHART_AT, &chart, "Memory", &top);
-    buffer_done(&top);
-}
-
-static bool knows_memory(const struct summary *s)
-{
-    for (size_t i = 0; i < s->rss_line.count; i++)
-        if (s->rss_line.largest[i] != TIMELINE_UNKNOWN)
-            return true;
-    return false;
-}
-
 static void put_charts(const struct page *page, const struct summary *s,
                        const struct labels_shown *labels)
 {
     char letters[CHART_CELLS_MAX];
     struct grid grid;
-    bool memory = knows_memory(s);
+    bool memory = summary_knows_memory(s);
     unsigned axis = memory ? 2 * CHART_ROWS : CHART_ROWS;
     size_t cells =
         page->width - CHART_AT < CHART_CELLS_MAX ? page->width - CHART_AT : CHART_CELLS_MAX;
@@ -246,9 +200,9 @@ static void put_charts(const struct page *page, const struct summary *s,
         page->out->failed = true;
         return;
     }
-    draw_cpu(&grid, s, cells, 0);
+    summary_draw_cpu(&grid, 0, CHART_AT, CHART_ROWS, cells, s);
     if (memory)
-        draw_memory(&grid, s, cells, CHART_ROWS);
+        summary_draw_memory(&grid, CHART_ROWS, CHART_AT, CHART_ROWS, cells, s);
     chart_time_axis(&grid, axis, CHART_AT, cells, 0, s->cpu_line.count * s->cpu_line.bucket_ns);
     if (labels->count > 0) {
         letters_of(s, labels, cells, letters);

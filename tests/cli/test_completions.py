@@ -100,7 +100,7 @@ def folder(tmp_path):
 
 
 def test_bash_completes_commands():
-    assert bash("tacho", "") == ["record", "report", "export", "import", "info", "label",
+    assert bash("tacho", "") == ["record", "report", "top", "export", "import", "info", "label",
                                  "scope", "doctor", "--help", "--version"]
     assert bash("tacho", "rec") == ["record"]
     assert bash("tacho", "nonsense", "") == []
@@ -115,6 +115,7 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "report", "--w") == ["--width"]
     assert bash("tacho", "report", "--format", "svg,p") == ["svg,png", "svg,pdf"]
     assert bash("tacho", "report", "--metrics", "cpu,mem") == ["cpu,memory"]
+    assert bash("tacho", "top", "-") == ["--pid", "--interval", "--help"]
     assert bash("tacho", "import", "-")[:2] == ["--output", "--force"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
     assert bash("tacho", "label", "-") == ["--quiet", "--help"]
@@ -162,6 +163,7 @@ def test_fish_completes_options_and_values():
     assert fish("tacho export x.tacho --to j") == ["jsonl"]
     assert fish("tacho report --w") == ["--width"]
     assert fish("tacho report --metrics cpu,mem") == ["cpu,memory"]
+    assert fish("tacho top --i") == ["--interval"]
     assert fish("tacho export --in") == []
 
 

@@ -1,5 +1,6 @@
 /* What a process was doing at one moment: stacks of scopes, and the last label; a few of many labels. */
 #include "analyse/labels.h"
+#include "analyse/snapshot.h"
 #include "analyse/summary.h"
 #include "test_marks_build.h"
 
@@ -103,6 +104,51 @@ static void test_threads(void **state)
     assert_stack(&s, 1, 1002, "epoch>load");
     assert_stack(&s, 2, 1003, "load");
     scene_done(&s, rec);
+}
+
+#define VALUE(t, s, double_bits)                                                  \
+    {                                                                             \
+        .time_ns = (t), .site = (s), .kind = MARK_COUNTER, .value = (double_bits) \
+    }
+#define BITS_OF_1_5 UINT64_C(0x3FF8000000000000)
+#define BITS_OF_2 UINT64_C(0x4000000000000000)
+
+/* Of all processes: stacks, counters as they were last set, the last label of any. */
+static void test_everybody(void **state)
+{
+    const struct mark first[] = {BEGIN(5, 1), VALUE(10, 4, BITS_OF_1_5), VALUE(60, 4, BITS_OF_2)};
+    const struct mark other[] = {VALUE(20, 5, BITS_OF_2), BEGIN(30, 2), END(80, 2)};
+    struct snapshot_marks m;
+    struct scene scene;
+    scene_begin(&scene);
+    make_sites(&scene);
+    made_site(&scene.m, 4, "residual", "");
+    made_site(&scene.m, 5, "queue", "");
+    made_birth(&scene.m, 2, "other");
+    made_thread(&scene.m, 2, 2, 1002, scene.base_ns);
+    scene_marks(&scene, 1, 0, first, 3);
+    scene_marks(&scene, 2, 0, other, 3);
+    MADE(&scene.m, RECORD_LABEL, label, .entity = 2, .time_ns = scene.base_ns + 40,
+         .text = span_text("half"));
+    MADE(&scene.m, RECORD_LABEL, label, .entity = 1, .time_ns = scene.base_ns + 90,
+         .text = span_text("end"));
+    uint64_t base = scene.base_ns;
+    struct tacho_recording *rec = scene_end(&scene);
+    assert_int_equal(snapshot_take_marks(rec, base + 50, &m), 0);
+    assert_int_equal(m.moment.threads, 2);
+    assert_string_equal(m.moment.label->text, "half");
+    assert_int_equal(m.all_counters, 2);
+    assert_string_equal(m.counter[0].site->name, "queue"); /* set last */
+    assert_true(m.counter[0].value == 2);
+    assert_true(m.counter[1].value == 1.5);
+    assert_int_equal(snapshot_take_marks(rec, base + 80, &m), 0);
+    assert_int_equal(m.moment.threads, 1);
+    assert_string_equal(m.counter[0].site->name, "residual");
+    assert_true(m.counter[0].value == 2);
+    assert_int_equal(snapshot_take_marks(rec, base, &m), 0);
+    assert_int_equal(m.moment.threads + m.counters, 0);
+    assert_null(m.moment.label);
+    tacho_recording_close(rec);
 }
 
 /* A recording that ends at the peak: what nobody ended is still open then. */
@@ -249,8 +295,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_moment), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_at_the_end),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_labels),      cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_everybody),   cmocka_unit_test(test_at_the_end),
+        cmocka_unit_test(test_bounds),      cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "report/chart.h"
+#include "report/dot_chart.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 /* ---- the area ---- */
 
 /* How many of `levels` the value is high. */
-static unsigned height_of(const struct chart *chart, uint64_t value, unsigned levels)
+static unsigned height_of(const struct dot_chart *chart, uint64_t value, unsigned levels)
 {
     unsigned all = chart->rows * levels;
     if (value == CHART_UNKNOWN)
@@ -38,7 +38,7 @@ static uint32_t braille_of(unsigned left, unsigned right)
     return BRAILLE + (left_dots[left] | right_dots[right]);
 }
 
-void chart_draw(struct grid *grid, unsigned row, unsigned column, const struct chart *chart)
+void chart_draw(struct grid *grid, unsigned row, unsigned column, const struct dot_chart *chart)
 {
     static const char signs[] = " .:#";
     unsigned levels = grid->utf8 ? BRAILLE_LEVELS : ASCII_LEVELS;
@@ -58,7 +58,7 @@ void chart_draw(struct grid *grid, unsigned row, unsigned column, const struct c
 
 /* ---- axes ---- */
 
-void chart_y_axis(struct grid *grid, unsigned row, unsigned column, const struct chart *chart,
+void chart_y_axis(struct grid *grid, unsigned row, unsigned column, const struct dot_chart *chart,
                   const char *name, const struct buffer *top)
 {
     static const struct buffer zero = {.data = (uint8_t *)"0", .len = 1};

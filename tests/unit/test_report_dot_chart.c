@@ -1,4 +1,4 @@
-/* report/chart, report/grid: what is drawn, cell by cell. */
+/* report/dot_chart, report/grid: what is drawn, cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "report/chart.h"
+#include "report/dot_chart.h"
 
 static struct buffer out;
 
@@ -43,7 +43,7 @@ static const uint64_t values[] = {
 static void test_area_of_dots(void **state)
 {
     struct grid grid = grid_of(2, 8, true);
-    chart_draw(&grid, 0, 1, &(struct chart){values, 6, 2, 1000, INK_CPU});
+    chart_draw(&grid, 0, 1, &(struct dot_chart){values, 6, 2, 1000, INK_CPU});
     assert_string_equal(text_of_grid(&grid, false), "    ⢀⣼⣿\n"
                                                     " ⡀⣀⣤⣿⣿⣿\n");
 }
@@ -51,7 +51,7 @@ static void test_area_of_dots(void **state)
 static void test_area_of_ascii(void **state)
 {
     struct grid grid = grid_of(2, 8, false);
-    chart_draw(&grid, 0, 1, &(struct chart){values, 6, 2, 1000, INK_CPU});
+    chart_draw(&grid, 0, 1, &(struct dot_chart){values, 6, 2, 1000, INK_CPU});
     assert_string_equal(text_of_grid(&grid, false), "    .##\n"
                                                     " ..:###\n");
 }
@@ -60,14 +60,14 @@ static void test_nothing_but_zeros_is_a_line(void **state)
 {
     static const uint64_t zeros[4];
     struct grid grid = grid_of(2, 4, true);
-    chart_draw(&grid, 0, 1, &(struct chart){zeros, 2, 2, 0, INK_CPU});
+    chart_draw(&grid, 0, 1, &(struct dot_chart){zeros, 2, 2, 0, INK_CPU});
     assert_string_equal(text_of_grid(&grid, false), "\n ⣀⣀\n");
 }
 
 static void draw_with_axes(struct grid *grid)
 {
     static const uint64_t ramp[] = {0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 100};
-    struct chart chart = {ramp, 6, 2, 100, INK_CPU};
+    struct dot_chart chart = {ramp, 6, 2, 100, INK_CPU};
     struct buffer top = {0};
     put_cores_top(&top, 1500000);
     chart_draw(grid, 0, 18, &chart);

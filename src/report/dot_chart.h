@@ -2,8 +2,8 @@
  * Charts over time in a grid's cells: of Braille patterns, each cell two values wide and four dots
  * high, or of ASCII where there is no UTF-8. Areas begin at 0, so that their height is the amount.
  */
-#ifndef TACHO_REPORT_CHART_H
-#define TACHO_REPORT_CHART_H
+#ifndef TACHO_REPORT_DOT_CHART_H
+#define TACHO_REPORT_DOT_CHART_H
 
 #include "report/grid.h"
 
@@ -11,7 +11,7 @@
 #define CHART_PER_CELL 2    /* values */
 #define CHART_CELLS_MAX 400 /* of width */
 
-struct chart {
+struct dot_chart {
     const uint64_t *value; /* CHART_PER_CELL for each cell; CHART_UNKNOWN: left blank */
     size_t cells;
     unsigned rows;
@@ -23,10 +23,10 @@ struct chart {
  * Draws the area. What is known has one dot at least, what is above the top is cut. In ASCII the
  * larger of a cell's values stands for both.
  */
-void chart_draw(struct grid *grid, unsigned row, unsigned column, const struct chart *chart);
+void chart_draw(struct grid *grid, unsigned row, unsigned column, const struct dot_chart *chart);
 
 /* The y axis left of it, ending before `column`: the name, the top in words, and 0. */
-void chart_y_axis(struct grid *grid, unsigned row, unsigned column, const struct chart *chart,
+void chart_y_axis(struct grid *grid, unsigned row, unsigned column, const struct dot_chart *chart,
                   const char *name, const struct buffer *top);
 
 /*
