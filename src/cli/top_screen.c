@@ -12,8 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <unistd.h>
 #include <wchar.h>
+
+#undef columns /* of term.h, which defines such words */
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -75,14 +78,19 @@ static void begin_colours(void)
 int screen_open(bool colour)
 {
     const char *term = getenv("TERM");
+    int known;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return cli_failed("needs a terminal; tacho report prints what a recording shows");
     if (term != NULL && strcmp(term, "dumb") == 0)
         return cli_failed("the terminal is dumb: set TERM to what it is, if it is not");
-    screen = newterm(NULL, stdout, stdin);
-    if (screen == NULL)
+    /* newterm() of a terminal that it does not know leaks. */
+    if (setupterm(term, STDOUT_FILENO, &known) != OK)
         return cli_failed("the terminal '%s' is not known: set TERM to one that is",
                           term != NULL ? term : "");
+    del_curterm(cur_term);
+    screen = newterm(NULL, stdout, stdin);
+    if (screen == NULL)
+        return cli_failed("the terminal '%s' cannot be used", term != NULL ? term : "");
     set_term(screen);
     set_escdelay(ESCAPE_WAIT_MS);
     cbreak();
