@@ -504,7 +504,7 @@ test("what the program writes of a job is shown whole", async ({ open }) => {
   await page.keyboard.press("ArrowDown");
   await until("its scope is said", async () => /^write\. from/.test(await page.locator(".heard").innerText()));
   const failed = page.locator("#process-table tbody tr", { has: page.locator("td.bad") });
-  assert.match(await failed.innerText(), /exit 3\s+sh -c 'exit 3'/);
+  await until("what failed stands in the table", async () => /exit 3\s+sh -c 'exit 3'/.test(await failed.innerText()));
   assert.deepEqual(troubles, []);
   assert.deepEqual(await violations(await open("real")), []);
 });
