@@ -1,4 +1,4 @@
-/* tacho export: a recording as a table for another program. */
+/* tacho export: a recording as a table, or as a whole, for another program. */
 #include "export/tables.h"
 
 #include <errno.h>
@@ -12,13 +12,15 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/recording_input.h"
 
 static const char help[] =
     "Usage: tacho export FILE [OPTION...]\n"
-    "Writes a recording as a table for another program.\n"
+    "Writes a recording for another program.\n"
     "\n"
-    "  -t, --to FORMAT        csv (default), tsv, or jsonl\n"
+    "  -t, --to FORMAT        tables: csv (default), tsv, jsonl\n"
+    "                         for viewers: chrome (trace events as JSON), perfetto, speedscope\n"
     "  -o, --output OUT       file to write instead of stdout; never overwrites without --force\n"
     "      --table TABLE      samples (default): a row for each process and tick\n"
     "                         processes: a row for each process\n"
@@ -59,6 +61,18 @@ struct request {
     bool list_fields, force, help;
 };
 
+static int unknown_format(const char *name)
+{
+    char names[256] = "";
+    for (size_t i = 0, n = 0; export_format_name(i) != NULL && n < sizeof names; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
+                              i == 0                              ? ""
+                              : export_format_name(i + 1) == NULL ? " and "
+                                                                  : ", ",
+                              export_format_name(i));
+    return cli_usage("unknown format '%s': there are %s", name, names);
+}
+
 /* One option. 0 or the exit status. */
 static int take_option(struct request *request, int option, const char *argument)
 {
@@ -66,9 +80,7 @@ static int take_option(struct request *request, int option, const char *argument
     switch (option) {
     case 't':
         options->format = export_format_find(argument);
-        if (options->format == NULL)
-            return cli_usage("unknown format '%s': there are csv, tsv and jsonl", argument);
-        return 0;
+        return options->format == NULL ? unknown_format(argument) : 0;
     case 'o': request->output = strcmp(argument, "-") == 0 ? NULL : argument; return 0;
     case OPTION_TABLE:
         options->table = export_table_find(argument);
@@ -171,9 +183,17 @@ static int open_output(const struct request *request, int *ret_fd)
     return status;
 }
 
+struct way_out {
+    int fd;
+    const struct export *export;
+    struct progress progress;
+};
+
 static int write_all(void *context, const void *bytes, size_t n)
 {
-    int fd = *(int *)context;
+    struct way_out *out = context;
+    int fd = out->fd;
+    progress_show(&out->progress, export_progress(out->export));
     for (const char *at = bytes; n > 0;) {
         ssize_t written = write(fd, at, n);
         if (written < 0 && errno == EINTR)
@@ -186,11 +206,11 @@ static int write_all(void *context, const void *bytes, size_t n)
     return 0;
 }
 
-/* What ended the table early. A partial OUT is kept: it may be all there is room for. */
+/* What ended it early. A partial OUT is kept: it may be all there is room for. */
 static int say_why_it_ended(const struct request *request, const struct export *export, int error)
 {
     const char *where = request->output == NULL ? "stdout" : request->output;
-    const char *kept = request->output == NULL ? "" : "; it holds only part of the table";
+    const char *kept = request->output == NULL ? "" : "; it holds only a part";
     unsigned long long rows = export_rows(export);
     if (error == ENOMEM)
         return cli_failed("out of memory after %llu rows", rows);
@@ -220,11 +240,13 @@ static int run(const struct request *request, struct tacho_recording *rec)
         return cli_failed("out of memory");
     if (r < 0)
         return r == -EINVAL ? cli_usage("%s", error.message) : cli_failed("%s", error.message);
-    int fd = -1;
-    int status = open_output(request, &fd);
+    struct way_out out = {.fd = -1, .export = export};
+    int status = open_output(request, &out.fd);
     if (status == 0) {
-        r = export_run(export, write_all, &fd);
-        if (request->output != NULL && close(fd) != 0 && r == 0)
+        progress_begin(&out.progress, request->output == NULL);
+        r = export_run(export, write_all, &out);
+        progress_end(&out.progress);
+        if (request->output != NULL && close(out.fd) != 0 && r == 0)
             r = -errno;
         if (r < 0)
             status = say_why_it_ended(request, export, -r);

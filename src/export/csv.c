@@ -79,4 +79,5 @@ static void csv_end(struct buffer *ret)
     (void)ret;
 }
 
-const struct export_format export_csv = {"csv", csv_begin, csv_row, csv_end};
+const struct export_format export_csv = {
+    .name = "csv", .begin = csv_begin, .row = csv_row, .end = csv_end};

@@ -1,8 +1,10 @@
 /*
- * What a table is written as. A new format is one file with one of these, and a line in
- * export_format.c. Formats see columns and cells and know nothing of recordings. All functions
- * append to `ret`; what failed for want of memory shows in `ret->failed`. Stateless, so
- * thread-safe.
+ * What a recording is written as. A new format is one file with one of these, and a line in
+ * export_format.c. Stateless, so thread-safe.
+ *
+ * Formats of tables see columns and cells and know nothing of recordings: begin, row and end append
+ * to `ret`; what failed for want of memory shows in `ret->failed`. The others show the recording as
+ * a whole: they have `whole` alone, which walks it (export_table.h).
  */
 #ifndef TACHO_EXPORT_FORMAT_H
 #define TACHO_EXPORT_FORMAT_H
@@ -10,15 +12,20 @@
 #include "base/buffer.h"
 #include "export/cell.h"
 
+struct export;
+
 struct export_format {
     const char *name; /* as --to names it */
     void (*begin)(struct buffer *ret, const struct column *columns, size_t n);
     void (*row)(struct buffer *ret, const struct column *columns, const struct cell *cells,
                 size_t n);
     void (*end)(struct buffer *ret);
+    int (*whole)(struct export *export); /* 0 or negative errno */
+    bool needs_marks;                    /* without any there is nothing to show */
 };
 
 extern const struct export_format export_csv, export_tsv, export_jsonl;
+extern const struct export_format export_chrome, export_perfetto, export_speedscope;
 
 /* NULL for a name that is none. */
 const struct export_format *export_format_find(const char *name);

@@ -1,7 +1,11 @@
-/* What tables.c asks of a table. Each is one file, table_NAME.c. */
+/*
+ * What tables.c asks of a table. Each is one file, table_NAME.c. And what tables, and formats of
+ * whole recordings, have to work with.
+ */
 #ifndef TACHO_EXPORT_EXPORT_TABLE_H
 #define TACHO_EXPORT_EXPORT_TABLE_H
 
+#include "export/rows.h"
 #include "export/tables.h"
 
 struct export_table {
@@ -17,6 +21,8 @@ struct export
     uint64_t start_ns; /* mono: where elapsed time begins */
     struct field_choice choice;
     struct drain drain;
+    unsigned walk, walks; /* through the recording: done, and in all; 0 is 1 */
+    uint64_t now_ns;      /* where this walk is */
 };
 
 extern const struct export_table table_samples, table_processes, table_machine;
@@ -30,5 +36,12 @@ struct cell export_moment(const struct export *export, uint64_t mono_ns);
 int export_begin(struct export *export);
 int export_row(struct export *export, const struct cell *cells);
 int export_end(struct export *export);
+
+/*
+ * Samples of processes, in order of time, as rows.h takes them. 0, what `each` returned where that is
+ * negative, or why the recording could not be read on.
+ */
+int export_samples(struct export *export, void *user,
+                   int (*each)(void *user, const struct row_sample *sample));
 
 #endif

@@ -51,4 +51,5 @@ static void jsonl_end(struct buffer *ret)
     (void)ret;
 }
 
-const struct export_format export_jsonl = {"jsonl", jsonl_begin, jsonl_row, jsonl_end};
+const struct export_format export_jsonl = {
+    .name = "jsonl", .begin = jsonl_begin, .row = jsonl_row, .end = jsonl_end};

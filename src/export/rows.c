@@ -162,22 +162,37 @@ static uint64_t take_current(struct rows *rows, const struct row_sample *sample,
     return seen->current;
 }
 
-void rows_put(struct rows *rows, struct buffer *ret, const struct row_sample *sample)
+int rows_make(struct rows *rows, const struct row_sample *sample, const struct cell **ret)
 {
     struct seen *seen = seen_of(&rows->entities, sample->entity);
-    if (seen == NULL) {
-        ret->failed = true;
-        return;
-    }
+    if (seen == NULL)
+        return -ENOMEM;
     uint64_t shown = take_current(rows, sample, seen);
     if (rows->fill)
         shown = sample->known;
     if (shown == 0)
-        return;
+        return 0;
     for (size_t i = 0; i < rows->choice.n; i++)
         rows->cells[i] = cell_of(rows, &rows->choice.fields[i], sample, shown);
-    rows->format->row(ret, rows->choice.columns, rows->cells, rows->choice.n);
+    *ret = rows->cells;
+    return 1;
+}
+
+void rows_put(struct rows *rows, struct buffer *ret, const struct row_sample *sample)
+{
+    const struct cell *cells;
+    int r = rows_make(rows, sample, &cells);
+    if (r < 0)
+        ret->failed = true;
+    if (r <= 0)
+        return;
+    rows->format->row(ret, rows->choice.columns, cells, rows->choice.n);
     rows->count++;
+}
+
+const struct field_choice *rows_choice(const struct rows *rows)
+{
+    return &rows->choice;
 }
 
 void rows_forget(struct rows *rows, uint32_t entity)

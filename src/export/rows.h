@@ -58,6 +58,15 @@ void rows_begin(struct rows *rows, struct buffer *ret);
  */
 void rows_put(struct rows *rows, struct buffer *ret, const struct row_sample *sample);
 
+/*
+ * The same, unwritten: 1 with the cells of the chosen fields, valid until the next call; 0 where there is nothing
+ * to show; -ENOMEM.
+ */
+int rows_make(struct rows *rows, const struct row_sample *sample, const struct cell **ret);
+
+/* What was chosen. */
+const struct field_choice *rows_choice(const struct rows *rows);
+
 /* Frees what is kept of a process. Without it 40 bytes each stay until rows_free. */
 void rows_forget(struct rows *rows, uint32_t entity);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/busy.h"
 #include "export/entity_map.h"
 #include "export/export_table.h"
 #include "export/seen.h"
@@ -58,31 +59,12 @@ struct machine_rows {
     struct cell cells[FIELDS_MAX];
 };
 
-/* "user" is without guests (format/metric.c), so those are added. */
-static uint64_t cpu_mask(const struct metric_list *metrics, unsigned kind)
-{
-    static const char *const modes[] = {"user", "nice", "system", "irq", "softirq", "guest"};
-    static const char *const clock[] = {"cpu"};
-    bool is_clock = kind == TACHO_RECORDER;
-    if (!is_clock && kind != TACHO_MACHINE && kind != TACHO_PROCESSOR)
-        return 0;
-    const char *const *names = is_clock ? clock : modes;
-    uint64_t mask = 0;
-    for (size_t i = 0; i < (is_clock ? 1 : sizeof modes / sizeof modes[0]); i++) {
-        unsigned position = metric_list_find(metrics, names[i]);
-        if (position >= METRICS_MAX)
-            return 0;
-        mask |= UINT64_C(1) << position;
-    }
-    return mask;
-}
-
 static void learn_kind(struct kind_columns *columns, const struct export *export, unsigned kind)
 {
     struct metric_list metrics;
     metric_list_of(export->rec, kind, &metrics);
     columns->name = kind_info(kind)->name;
-    columns->cpu = cpu_mask(&metrics, kind);
+    columns->cpu = busy_mask(&metrics, kind);
     for (size_t f = 0; f < export->choice.n; f++) {
         const struct field *field = &export->choice.fields[f];
         columns->position[f] = METRICS_MAX;
@@ -120,14 +102,11 @@ static struct cell name_cell(const struct machine_rows *rows, const struct expor
 
 static struct cell percent_cell(struct machine_rows *rows, const struct tacho_sample *sample)
 {
-    uint64_t mask = rows->kinds[sample->kind].cpu;
-    if (mask == 0 || (sample->known & sample->fresh & mask) != mask)
+    uint64_t busy_ns;
+    if (!busy_ns_of(rows->kinds[sample->kind].cpu, sample, &busy_ns))
         return cell_missing();
-    uint64_t sum = 0;
-    for (uint64_t left = mask; left != 0; left &= left - 1)
-        sum += sample->value[__builtin_ctzll(left)];
     struct seen *seen = seen_of(&rows->entities, sample->entity);
-    return seen == NULL ? cell_missing() : seen_cpu_percent(seen, sample->time_ns, sum);
+    return seen == NULL ? cell_missing() : seen_cpu_percent(seen, sample->time_ns, busy_ns);
 }
 
 static struct cell cell_of(struct machine_rows *rows, const struct export *export, size_t f,
@@ -153,6 +132,7 @@ static int put_all(struct export *export, struct machine_rows *rows, struct tach
     struct tacho_sample sample;
     int r;
     while ((r = tacho_walk_next(walk, &sample)) > 0) {
+        export->now_ns = sample.time_ns;
         uint64_t shown = sample.known & (export->options.fill ? UINT64_MAX : sample.fresh);
         if (shown == 0 || sample.kind > TACHO_NETWORK || rows->kinds[sample.kind].name == NULL)
             continue;

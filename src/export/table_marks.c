@@ -183,6 +183,7 @@ static int put_scope(void *user, struct scope_thread *t, struct scope_frame *fra
     bool clocks = frame->cpu_ns != TACHO_TIME_UNKNOWN && end->cpu_ns != TACHO_TIME_UNKNOWN &&
                   end->cpu_ns >= frame->cpu_ns;
     uint64_t duration = scope_duration(frame, end);
+    rows->export->now_ns = end->time_ns;
     return put_row(rows, &(struct marked){
                              .time_ns = frame->begin_ns,
                              .end_ns = frame->begin_ns + duration,
@@ -267,6 +268,7 @@ static int put_counters(struct marked_rows *rows)
     if (r != 0)
         return r;
     while (r == 0 && (read = tacho_marks_next(walk, &mark)) == 1) {
+        rows->export->now_ns = mark.time_ns;
         if (mark.kind != TACHO_MARK_COUNTER)
             continue;
         const struct tacho_marking_thread *thread = tacho_marking_thread_of(rec, mark.thread);

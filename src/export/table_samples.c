@@ -19,11 +19,11 @@ static uint64_t real_ns_of(const struct export *export, uint64_t mono_ns, struct
     return mono_ns == last->time_ns ? last->real_ns : tacho_real_ns(export->rec, mono_ns);
 }
 
-static int put_all(struct export *export, struct rows *rows, struct tacho_walk *walk)
+static int tell_all(struct export *export, struct tacho_walk *walk, void *user,
+                    int (*each)(void *user, const struct row_sample *sample))
 {
     struct row_sample row = {0};
     struct tacho_sample sample;
-    struct drain *drain = &export->drain;
     int r;
     while ((r = tacho_walk_next(walk, &sample)) > 0) {
         /* A log tells of one process at a time: of the others there is nothing to say then. */
@@ -31,7 +31,7 @@ static int put_all(struct export *export, struct rows *rows, struct tacho_walk *
             continue;
         const struct tacho_process *process = tacho_process_of(export->rec, sample.entity);
         row.real_ns = real_ns_of(export, sample.time_ns, &row);
-        row.time_ns = sample.time_ns;
+        row.time_ns = export->now_ns = sample.time_ns;
         row.entity = sample.entity;
         row.pid = process == NULL ? 0 : process->pid;
         row.comm = process == NULL ? NULL : process->comm;
@@ -39,22 +39,43 @@ static int put_all(struct export *export, struct rows *rows, struct tacho_walk *
         row.known = sample.known;
         row.fresh = sample.fresh;
         row.value = sample.value;
-        rows_put(rows, &drain->buffer, &row);
-        drain->rows = rows_count(rows);
-        if (drain->buffer.failed || drain->buffer.len >= DRAIN_BYTES) {
-            r = drain_flush(drain);
-            if (r < 0)
-                return r;
-        }
+        r = each(user, &row);
+        if (r < 0)
+            return r;
     }
     return r;
+}
+
+int export_samples(struct export *export, void *user,
+                   int (*each)(void *user, const struct row_sample *sample))
+{
+    struct tacho_walk *walk;
+    int r = tacho_walk_open(export->rec, 0, UINT64_MAX, 1u << TACHO_PROCESS, &walk);
+    if (r < 0)
+        return r;
+    r = tell_all(export, walk, user, each);
+    tacho_walk_close(walk);
+    return r;
+}
+
+struct sample_rows {
+    struct export *export;
+    struct rows *rows;
+};
+
+static int put_row(void *user, const struct row_sample *sample)
+{
+    const struct sample_rows *s = user;
+    struct drain *drain = &s->export->drain;
+    rows_put(s->rows, &drain->buffer, sample);
+    drain->rows = rows_count(s->rows);
+    return drain->buffer.failed || drain->buffer.len >= DRAIN_BYTES ? drain_flush(drain) : 0;
 }
 
 static int samples_run(struct export *export)
 {
     struct metric_list metrics;
     struct rows *rows;
-    struct tacho_walk *walk;
     metric_list_of(export->rec, TACHO_PROCESS, &metrics);
     int r = rows_new(&(struct rows_options){.format = export->options.format,
                                             .fields = export->options.fields,
@@ -64,12 +85,8 @@ static int samples_run(struct export *export)
                      &metrics, &rows, NULL);
     if (r < 0)
         return r;
-    r = tacho_walk_open(export->rec, 0, UINT64_MAX, 1u << TACHO_PROCESS, &walk);
-    if (r == 0) {
-        rows_begin(rows, &export->drain.buffer);
-        r = put_all(export, rows, walk);
-        tacho_walk_close(walk);
-    }
+    rows_begin(rows, &export->drain.buffer);
+    r = export_samples(export, &(struct sample_rows){export, rows}, put_row);
     if (r == 0) {
         rows_end(rows, &export->drain.buffer);
         r = drain_flush(&export->drain);

@@ -46,6 +46,38 @@ static int check_clock(const struct export *export, struct tacho_error *error)
     return -ENODATA;
 }
 
+/* What shows the whole has no say over parts. */
+static int check_whole(const struct export_options *options, struct tacho_error *error)
+{
+    const char *given = options->table != NULL            ? "--table"
+                        : options->fields != NULL         ? "--fields"
+                        : options->time != MOMENT_ELAPSED ? "--time"
+                        : options->fill                   ? "--fill"
+                                                          : NULL;
+    if (options->format->whole == NULL || given == NULL)
+        return 0;
+    if (error != NULL) {
+        *error = (struct tacho_error){.code = -EINVAL};
+        snprintf(error->message, sizeof error->message,
+                 "%s shows the recording as a whole: %s is for csv, tsv and jsonl",
+                 options->format->name, given);
+    }
+    return -EINVAL;
+}
+
+static int check_marks(const struct tacho_recording *rec, const struct export_format *format,
+                       struct tacho_error *error)
+{
+    if (!format->needs_marks || tacho_marking_thread_count(rec) > 0)
+        return 0;
+    if (error != NULL) {
+        *error = (struct tacho_error){.code = -ENODATA};
+        snprintf(error->message, sizeof error->message,
+                 "nothing in the recording is marked, and %s shows scopes alone", format->name);
+    }
+    return -ENODATA;
+}
+
 int export_open(struct tacho_recording *rec, const struct export_options *options,
                 struct export **ret, struct tacho_error *error)
 {
@@ -60,8 +92,13 @@ int export_open(struct tacho_recording *rec, const struct export_options *option
         export->options.table = &table_samples;
     if (!tacho_fact_number(rec, "started_ns", &export->start_ns))
         export->start_ns = tacho_first_ns(rec);
-    export_table_fields(export->options.table, rec, fields);
-    r = field_choice_parse(fields, options->fields, &export->choice, error);
+    r = check_whole(options, error);
+    if (r == 0)
+        r = check_marks(rec, options->format, error);
+    if (r == 0) {
+        export_table_fields(export->options.table, rec, fields);
+        r = field_choice_parse(fields, options->fields, &export->choice, error);
+    }
     if (r == 0)
         r = check_clock(export, error);
     if (r < 0)
@@ -79,7 +116,8 @@ int export_run(struct export *export, drain_write write, void *context)
 {
     export->drain.write = write;
     export->drain.context = context;
-    int r = export->options.table->run(export);
+    int r = export->options.format->whole != NULL ? export->options.format->whole(export)
+                                                  : export->options.table->run(export);
     if (r < 0 && r != -ENOMEM && !export->drain.refused)
         (void)drain_flush(&export->drain); /* whole rows up to where reading ended */
     return r;
@@ -101,6 +139,16 @@ void export_free(struct export *export)
         return;
     buffer_done(&export->drain.buffer);
     free(export);
+}
+
+unsigned export_progress(const struct export *export)
+{
+    uint64_t first = tacho_first_ns(export->rec), last = tacho_last_ns(export->rec);
+    unsigned walks = export->walks == 0 ? 1 : export->walks;
+    uint64_t done = 0;
+    if (export->now_ns > first && last > first)
+        done = export->now_ns < last ? (export->now_ns - first) * 1000 / (last - first) : 1000;
+    return (unsigned)((export->walk * UINT64_C(1000) + done) / walks);
 }
 
 struct cell export_moment(const struct export *export, uint64_t mono_ns)

@@ -1,5 +1,5 @@
 /*
- * `tacho export`: a recording as a table for another program.
+ * `tacho export`: a recording as a table, or as a whole in another format, for another program.
  *
  *     struct export *export;
  *     if (export_open(rec, &(struct export_options){.format = &export_csv}, &export, &error) != 0)
@@ -8,7 +8,7 @@
  *     export_free(export);
  *
  * Memory: the buffer of rows (some 64 KiB; more only where one row is), and what is kept of each
- * process.
+ * process and thread.
  */
 #ifndef TACHO_EXPORT_TABLES_H
 #define TACHO_EXPORT_TABLES_H
@@ -32,8 +32,8 @@ void export_table_fields(const struct export_table *table, const struct tacho_re
 
 struct export_options {
     const struct export_format *format;
-    const struct export_table *table; /* NULL: samples */
-    const char *fields;               /* see field_choice_parse; NULL: default */
+    const struct export_table *table; /* NULL: samples; none for formats that are no tables */
+    const char *fields;               /* see field_choice_parse; NULL: default; of tables only */
     enum moment_style time;
     bool fill; /* samples, machine: the last known value where none was taken */
 };
@@ -42,20 +42,23 @@ struct export;
 
 /*
  * Prepares; writes nothing. `rec` and what `options` points to are used until export_free. 0;
- * -EINVAL for a field that is none, -ENODATA when the recording has no wall clock for this style of
- * time (messages in `error`), -ENOMEM.
+ * -EINVAL for a field that is none, or for a table or fields of a format that has none, -ENODATA when
+ * the recording has no wall clock for this style of time, or no marks for a format of marks (messages in `error`), -ENOMEM.
  */
 int export_open(struct tacho_recording *rec, const struct export_options *options,
                 struct export **ret, struct tacho_error *error);
 
 /*
- * Writes the table. 0, what `write` returned, -ENOMEM, or why the recording could not be read on
+ * Writes it all. 0, what `write` returned, -ENOMEM, or why the recording could not be read on
  * (-EIO, -ESTALE, …). Once only. About 0.5 µs a row of samples.
  */
 int export_run(struct export *export, drain_write write, void *context);
 
 /* Rows made so far, the head not counted. */
 uint64_t export_rows(const struct export *export);
+
+/* How much of the recording has been gone through, of 1000; for a person who waits. */
+unsigned export_progress(const struct export *export);
 
 /* Whether it was `write` that ended export_run. */
 bool export_write_failed(const struct export *export);

@@ -54,4 +54,5 @@ static void tsv_end(struct buffer *ret)
     (void)ret;
 }
 
-const struct export_format export_tsv = {"tsv", tsv_begin, tsv_row, tsv_end};
+const struct export_format export_tsv = {
+    .name = "tsv", .begin = tsv_begin, .row = tsv_row, .end = tsv_end};

@@ -78,6 +78,25 @@ static int run_threads(char **arg)
     return 0;
 }
 
+/* each: scopes in scopes, threads, values, a label, names that need quoting, one scope left open */
+static int run_each(char **arg)
+{
+    (void)arg;
+    pthread_t thread;
+    tacho_begin("outer \"quoted\"\n\xff", "I/O");
+    loop("inner", 5);
+    for (int i = 0; i < 4; i++)
+        tacho_counter("residual", i == 2 ? (double)NAN : 1.0 / (1 << i));
+    tacho_label("half, \"way\"");
+    tacho_end();
+    if (pthread_create(&thread, NULL, in_thread, NULL) != 0)
+        return 1;
+    pthread_join(thread, NULL);
+    tacho_begin("left open", NULL);
+    usleep(300000); /* long enough to be sampled */
+    return 0;
+}
+
 /* end HOW: with a scope open */
 static int run_end(char **arg)
 {
@@ -244,7 +263,8 @@ int main(int argc, char **argv)
     } all[] = {{"loop", run_loop},       {"fork", run_fork},     {"exec", run_exec},
                {"threads", run_threads}, {"end", run_end},       {"own", run_own},
                {"wrong", run_wrong},     {"ranked", run_ranked}, {"closed", run_closed},
-               {"wait", run_wait},       {"plugin", run_plugin}, {"log", run_log}};
+               {"wait", run_wait},       {"plugin", run_plugin}, {"log", run_log},
+               {"each", run_each}};
     for (size_t i = 0; argc > 1 && i < sizeof all / sizeof all[0]; i++)
         if (strcmp(argv[1], all[i].name) == 0)
             return all[i].run(argv + 2);
