@@ -92,6 +92,12 @@ static void look_at_build(struct findings *all)
 #else
     find(all, "ncurses", false, "no tacho top: configure with -Dncurses=enabled (libncurses-dev)");
 #endif
+#ifdef HAVE_SQLITE
+    find(all, "sqlite", true, "tacho export --to sqlite makes databases");
+#else
+    find(all, "sqlite", false,
+         "no tacho export --to sqlite: configure with -Dsqlite=enabled (libsqlite3-dev)");
+#endif
 #ifdef HAVE_BPF
     find(all, "bpf", true, "processes can be followed in the kernel");
 #else

@@ -20,6 +20,7 @@ static const char help[] =
     "Writes a recording for another program.\n"
     "\n"
     "  -t, --to FORMAT        tables: csv (default), tsv, jsonl\n"
+    "                         all of it: sqlite (a database)\n"
     "                         for viewers: chrome (trace events as JSON), perfetto, speedscope\n"
     "  -o, --output OUT       file to write instead of stdout; never overwrites without --force\n"
     "      --table TABLE      samples (default): a row for each process and tick\n"
@@ -80,7 +81,12 @@ static int take_option(struct request *request, int option, const char *argument
     switch (option) {
     case 't':
         options->format = export_format_find(argument);
-        return options->format == NULL ? unknown_format(argument) : 0;
+        if (options->format == NULL)
+            return unknown_format(argument);
+        if (options->format->absent != NULL)
+            return cli_failed("no %s in this build: configure with %s", argument,
+                              options->format->absent);
+        return 0;
     case 'o': request->output = strcmp(argument, "-") == 0 ? NULL : argument; return 0;
     case OPTION_TABLE:
         options->table = export_table_find(argument);
@@ -123,6 +129,9 @@ static int read_arguments(int argc, char **argv, struct request *request)
         return cli_usage("one recording at a time: '%s' is too many", argv[optind]);
     if (request->file == NULL && !request->list_fields)
         return cli_usage("no recording named");
+    const struct export_format *format = request->options.format;
+    if (format->makes_file && request->output == NULL && !request->list_fields)
+        return cli_usage("%s is a file: name it with -o", format->name);
     return 0;
 }
 
@@ -189,11 +198,17 @@ struct way_out {
     struct progress progress;
 };
 
+static void wait_on(void *context)
+{
+    struct way_out *out = context;
+    progress_show(&out->progress, export_progress(out->export));
+}
+
 static int write_all(void *context, const void *bytes, size_t n)
 {
     struct way_out *out = context;
     int fd = out->fd;
-    progress_show(&out->progress, export_progress(out->export));
+    wait_on(out);
     for (const char *at = bytes; n > 0;) {
         ssize_t written = write(fd, at, n);
         if (written < 0 && errno == EINTR)
@@ -235,12 +250,17 @@ static int run(const struct request *request, struct tacho_recording *rec)
 {
     struct tacho_error error;
     struct export *export;
-    int r = export_open(rec, &request->options, &export, &error);
+    struct way_out out = {.fd = -1};
+    struct export_options options = request->options;
+    options.output = request->output;
+    options.waiting = wait_on;
+    options.waiting_user = &out;
+    int r = export_open(rec, &options, &export, &error);
     if (r == -ENOMEM)
         return cli_failed("out of memory");
     if (r < 0)
         return r == -EINVAL ? cli_usage("%s", error.message) : cli_failed("%s", error.message);
-    struct way_out out = {.fd = -1, .export = export};
+    out.export = export;
     int status = open_output(request, &out.fd);
     if (status == 0) {
         progress_begin(&out.progress, request->output == NULL);

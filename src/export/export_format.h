@@ -22,10 +22,12 @@ struct export_format {
     void (*end)(struct buffer *ret);
     int (*whole)(struct export *export); /* 0 or negative errno */
     bool needs_marks;                    /* without any there is nothing to show */
+    bool makes_file;                     /* it opens options.output itself, and calls no `write` */
+    const char *absent;                  /* not in this build: what that takes; NULL: it is there */
 };
 
 extern const struct export_format export_csv, export_tsv, export_jsonl;
-extern const struct export_format export_chrome, export_perfetto, export_speedscope;
+extern const struct export_format export_chrome, export_perfetto, export_speedscope, export_sqlite;
 
 /* NULL for a name that is none. */
 const struct export_format *export_format_find(const char *name);

@@ -14,6 +14,14 @@ struct export_table {
     int (*run)(struct export *export);
 };
 
+/* Who takes a table's rows instead of a format: a whole format that is made of tables. */
+struct export_taker {
+    void *user;
+    int (*begin)(void *user, const struct field_choice *choice);
+    int (*row)(void *user, const struct cell *cells);
+    int (*end)(void *user);
+};
+
 struct export
 {
     struct tacho_recording *rec;
@@ -21,8 +29,9 @@ struct export
     uint64_t start_ns; /* mono: where elapsed time begins */
     struct field_choice choice;
     struct drain drain;
-    unsigned walk, walks; /* through the recording: done, and in all; 0 is 1 */
-    uint64_t now_ns;      /* where this walk is */
+    const struct export_taker *taker; /* NULL: the format */
+    unsigned walk, walks;             /* through the recording: done, and in all; 0 is 1 */
+    uint64_t now_ns;                  /* where this walk is */
 };
 
 extern const struct export_table table_samples, table_processes, table_machine;
@@ -32,10 +41,14 @@ extern const struct export_table table_scopes, table_counters, table_labels;
 /* A moment as the options want it. */
 struct cell export_moment(const struct export *export, uint64_t mono_ns);
 
-/* Head, row and end of a table in the chosen format. 0 or negative errno. */
+/* Head, row and end of a table in the chosen format, or to the taker. 0 or negative errno. */
 int export_begin(struct export *export);
 int export_row(struct export *export, const struct cell *cells);
 int export_end(struct export *export);
+
+/* All of a table to a taker. 0, negative errno, or what the taker returned. */
+int export_table_run(struct export *export, const struct export_table *table, const char *fields,
+                     const struct export_taker *taker);
 
 /*
  * Samples of processes, in order of time, as rows.h takes them. 0, what `each` returned where that is

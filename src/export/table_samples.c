@@ -66,10 +66,9 @@ struct sample_rows {
 static int put_row(void *user, const struct row_sample *sample)
 {
     const struct sample_rows *s = user;
-    struct drain *drain = &s->export->drain;
-    rows_put(s->rows, &drain->buffer, sample);
-    drain->rows = rows_count(s->rows);
-    return drain->buffer.failed || drain->buffer.len >= DRAIN_BYTES ? drain_flush(drain) : 0;
+    const struct cell *cells;
+    int r = rows_make(s->rows, sample, &cells);
+    return r <= 0 ? r : export_row(s->export, cells);
 }
 
 static int samples_run(struct export *export)
@@ -77,20 +76,18 @@ static int samples_run(struct export *export)
     struct metric_list metrics;
     struct rows *rows;
     metric_list_of(export->rec, TACHO_PROCESS, &metrics);
-    int r = rows_new(&(struct rows_options){.format = export->options.format,
-                                            .fields = export->options.fields,
+    int r = rows_new(&(struct rows_options){.fields = export->options.fields,
                                             .time = export->options.time,
                                             .start_ns = export->start_ns,
                                             .fill = export->options.fill},
                      &metrics, &rows, NULL);
     if (r < 0)
         return r;
-    rows_begin(rows, &export->drain.buffer);
-    r = export_samples(export, &(struct sample_rows){export, rows}, put_row);
-    if (r == 0) {
-        rows_end(rows, &export->drain.buffer);
-        r = drain_flush(&export->drain);
-    }
+    r = export_begin(export);
+    if (r == 0)
+        r = export_samples(export, &(struct sample_rows){export, rows}, put_row);
+    if (r == 0)
+        r = export_end(export);
     rows_free(rows);
     return r;
 }

@@ -160,12 +160,18 @@ struct cell export_moment(const struct export *export, uint64_t mono_ns)
 
 int export_begin(struct export *export)
 {
+    if (export->taker != NULL)
+        return export->taker->begin(export->taker->user, &export->choice);
     export->options.format->begin(&export->drain.buffer, export->choice.columns, export->choice.n);
     return export->drain.buffer.failed ? -ENOMEM : 0;
 }
 
 int export_row(struct export *export, const struct cell *cells)
 {
+    if (export->taker != NULL) {
+        export->drain.rows++;
+        return export->taker->row(export->taker->user, cells);
+    }
     export->options.format->row(&export->drain.buffer, export->choice.columns, cells,
                                 export->choice.n);
     return drain_row(&export->drain);
@@ -173,6 +179,22 @@ int export_row(struct export *export, const struct cell *cells)
 
 int export_end(struct export *export)
 {
+    if (export->taker != NULL)
+        return export->taker->end(export->taker->user);
     export->options.format->end(&export->drain.buffer);
     return drain_flush(&export->drain);
+}
+
+int export_table_run(struct export *export, const struct export_table *table, const char *fields,
+                     const struct export_taker *taker)
+{
+    struct field_list *all = malloc(sizeof *all);
+    if (all == NULL)
+        return -ENOMEM;
+    export_table_fields(table, export->rec, all);
+    int r = field_choice_parse(all, fields, &export->choice, NULL);
+    free(all);
+    export->options.fields = fields;
+    export->taker = taker;
+    return r == 0 ? table->run(export) : r;
 }

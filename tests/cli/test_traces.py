@@ -317,7 +317,7 @@ def test_what_makes_no_sense(recording, tmp_path):
         assert (result.returncode, result.stdout) == (2, "")
         assert result.stderr.count("\n") == 1 and option.split("=")[0] in result.stderr
     result = run("export", recording, "--to", "chrom")
-    assert "csv, tsv, jsonl, chrome, perfetto and speedscope" in result.stderr
+    assert "csv, tsv, jsonl, sqlite, chrome, perfetto" in result.stderr
 
 
 def test_a_bar_on_a_terminal(recording, tmp_path):
