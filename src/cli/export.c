@@ -21,6 +21,7 @@ static const char help[] =
     "\n"
     "  -t, --to FORMAT        tables: csv (default), tsv, jsonl\n"
     "                         all of it: sqlite (a database)\n"
+    "                         rows, log, directory, ranks (as other tools have it)\n"
     "                         for viewers: chrome (trace events as JSON), perfetto, speedscope\n"
     "  -o, --output OUT       file to write instead of stdout; never overwrites without --force\n"
     "      --table TABLE      samples (default): a row for each process and tick\n"
@@ -130,8 +131,10 @@ static int read_arguments(int argc, char **argv, struct request *request)
     if (request->file == NULL && !request->list_fields)
         return cli_usage("no recording named");
     const struct export_format *format = request->options.format;
-    if (format->makes_file && request->output == NULL && !request->list_fields)
-        return cli_usage("%s is a file: name it with -o", format->name);
+    if ((format->makes_file || format->makes_files) && request->output == NULL &&
+        !request->list_fields)
+        return cli_usage("%s is a %s: name it with -o", format->name,
+                         format->makes_files ? "folder" : "file");
     return 0;
 }
 
@@ -174,7 +177,7 @@ static int empty_output(int fd, const struct request *request)
 /* Command lines hold secrets: what is made is for its owner alone. */
 static int open_output(const struct request *request, int *ret_fd)
 {
-    if (request->output == NULL) {
+    if (request->output == NULL || request->options.format->makes_files) {
         *ret_fd = STDOUT_FILENO;
         return 0;
     }
@@ -229,6 +232,8 @@ static int say_why_it_ended(const struct request *request, const struct export *
     unsigned long long rows = export_rows(export);
     if (error == ENOMEM)
         return cli_failed("out of memory after %llu rows", rows);
+    if (error == EEXIST)
+        return cli_failed("%s has files of that recording; --force overwrites them", where);
     if (!export_write_failed(export))
         return cli_failed("%s: cannot be read on after %llu rows: %s", request->file, rows,
                           strerror(error));
@@ -253,6 +258,7 @@ static int run(const struct request *request, struct tacho_recording *rec)
     struct way_out out = {.fd = -1};
     struct export_options options = request->options;
     options.output = request->output;
+    options.overwrite = request->force;
     options.waiting = wait_on;
     options.waiting_user = &out;
     int r = export_open(rec, &options, &export, &error);
@@ -266,7 +272,7 @@ static int run(const struct request *request, struct tacho_recording *rec)
         progress_begin(&out.progress, request->output == NULL);
         r = export_run(export, write_all, &out);
         progress_end(&out.progress);
-        if (request->output != NULL && close(out.fd) != 0 && r == 0)
+        if (out.fd != STDOUT_FILENO && close(out.fd) != 0 && r == 0)
             r = -errno;
         if (r < 0)
             status = say_why_it_ended(request, export, -r);

@@ -22,12 +22,16 @@ struct export_format {
     void (*end)(struct buffer *ret);
     int (*whole)(struct export *export); /* 0 or negative errno */
     bool needs_marks;                    /* without any there is nothing to show */
-    bool makes_file;                     /* it opens options.output itself, and calls no `write` */
-    const char *absent;                  /* not in this build: what that takes; NULL: it is there */
+    bool needs_clock;                    /* the wall clock */
+    const char *takes_table; /* of whole formats: the one --table that they know, or NULL */
+    bool makes_file;         /* it opens options.output itself, and calls no `write` */
+    bool makes_files;        /* it makes files in the folder options.output */
+    const char *absent;      /* not in this build: what that takes; NULL: it is there */
 };
 
 extern const struct export_format export_csv, export_tsv, export_jsonl;
-extern const struct export_format export_chrome, export_perfetto, export_speedscope, export_sqlite;
+extern const struct export_format export_chrome, export_perfetto, export_speedscope, export_sqlite,
+    export_rows_format, export_log, export_ranks, export_directory;
 
 /* NULL for a name that is none. */
 const struct export_format *export_format_find(const char *name);

@@ -38,6 +38,14 @@ extern const struct export_table table_samples, table_processes, table_machine;
 /* table_marks.c */
 extern const struct export_table table_scopes, table_counters, table_labels;
 
+/* How far a walk has come; for formats that write themselves also a look at the bar. */
+static inline void export_is_at(struct export *export, uint64_t mono_ns)
+{
+    export->now_ns = mono_ns;
+    if (export->options.format->makes_files && export->options.waiting != NULL)
+        export->options.waiting(export->options.waiting_user);
+}
+
 /* A moment as the options want it. */
 struct cell export_moment(const struct export *export, uint64_t mono_ns);
 

@@ -36,12 +36,13 @@ void export_table_fields(const struct export_table *table, const struct tacho_re
 /* Elapsed time needs no wall clock; the others would give a table without moments. */
 static int check_clock(const struct export *export, struct tacho_error *error)
 {
-    if (export->options.time == MOMENT_ELAPSED || tacho_real_ns(export->rec, export->start_ns) != 0)
+    bool needed = export->options.time != MOMENT_ELAPSED || export->options.format->needs_clock;
+    if (!needed || tacho_real_ns(export->rec, export->start_ns) != 0)
         return 0;
     if (error != NULL) {
         *error = (struct tacho_error){.code = -ENODATA};
-        snprintf(error->message, sizeof error->message,
-                 "the recording has no wall clock; --time elapsed needs none");
+        snprintf(error->message, sizeof error->message, "the recording has no wall clock%s",
+                 export->options.format->needs_clock ? "" : "; --time elapsed needs none");
     }
     return -ENODATA;
 }
@@ -49,7 +50,10 @@ static int check_clock(const struct export *export, struct tacho_error *error)
 /* What shows the whole has no say over parts. */
 static int check_whole(const struct export_options *options, struct tacho_error *error)
 {
-    const char *given = options->table != NULL            ? "--table"
+    const char *takes = options->format->takes_table;
+    bool other_table =
+        options->table != NULL && (takes == NULL || strcmp(takes, options->table->name) != 0);
+    const char *given = other_table                       ? "--table"
                         : options->fields != NULL         ? "--fields"
                         : options->time != MOMENT_ELAPSED ? "--time"
                         : options->fill                   ? "--fill"

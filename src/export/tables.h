@@ -36,8 +36,10 @@ struct export_options {
     const char *fields;               /* see field_choice_parse; NULL: default; of tables only */
     enum moment_style time;
     bool fill; /* samples, machine: the last known value where none was taken */
-    /* For formats with makes_file: an empty file. When it is refused, export_write_failed. */
+    /* For formats with makes_file: an empty file; with makes_files: a folder, that is made where it
+     * is missing. When they are refused, export_write_failed. */
     const char *output;
+    bool overwrite;              /* files in the folder that exist; else -EEXIST */
     void (*waiting)(void *user); /* NULL, or called now and then by these, for a bar */
     void *waiting_user;
 };

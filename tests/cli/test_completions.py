@@ -112,6 +112,7 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "record", "--wait", "=", "t") == ["tree"]
     assert bash("tacho", "record", "--wait", "=") == ["root", "tree"]
     assert bash("tacho", "export", "x.tacho", "--to", "j") == ["jsonl"]
+    assert bash("tacho", "export", "x.tacho", "--to", "r") == ["rows", "ranks"]
     assert bash("tacho", "report", "--w") == ["--width"]
     assert bash("tacho", "report", "--format", "svg,p") == ["svg,png", "svg,pdf"]
     assert bash("tacho", "report", "--metrics", "cpu,mem") == ["cpu,memory"]
