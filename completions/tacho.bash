@@ -107,7 +107,7 @@ _tacho_record()
 _tacho_export()
 {
     case $prev in
-    -t | --to) _tacho_words "$cur" 'csv tsv jsonl sqlite rows log directory ranks chrome perfetto speedscope'; return ;;
+    -t | --to) _tacho_words "$cur" 'csv tsv jsonl sqlite rows log directory ranks openmetrics snakemake nextflow prmon duct chrome perfetto speedscope'; return ;;
     -o | --output) _tacho_files "$cur" ''; return ;;
     --table) _tacho_words "$cur" 'samples processes machine scopes counters labels'; return ;;
     --fields) _tacho_fields "$cur"; return ;;

@@ -104,7 +104,7 @@ complete -c tacho -n '__fish_tacho_using top' -s i -l interval -x -d 'Seconds be
 complete -c tacho -n '__fish_tacho_using top' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using top' -k -a '(__fish_complete_suffix .tacho)'
 
-complete -c tacho -n '__fish_tacho_using export' -s t -l to -x -a 'csv tsv jsonl sqlite rows log directory ranks chrome perfetto speedscope' -d Format
+complete -c tacho -n '__fish_tacho_using export' -s t -l to -x -a 'csv tsv jsonl sqlite rows log directory ranks openmetrics snakemake nextflow prmon duct chrome perfetto speedscope' -d Format
 complete -c tacho -n '__fish_tacho_using export' -s o -l output -rF -d 'File to write'
 complete -c tacho -n '__fish_tacho_using export' -l table -x -a 'samples\t"a row for each process and tick" processes\t"a row for each process" machine\t"the machine, the tree, the recorder" scopes\t"a row for each scope" counters\t"a row for each value" labels\t"a row for each label"' -d 'Which table'
 complete -c tacho -n '__fish_tacho_using export' -l fields -x -a '(__fish_complete_list , __fish_tacho_fields)' -d Columns

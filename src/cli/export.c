@@ -22,8 +22,11 @@ static const char help[] =
     "  -t, --to FORMAT        tables: csv (default), tsv, jsonl\n"
     "                         all of it: sqlite (a database)\n"
     "                         rows, log, directory, ranks (as other tools have it)\n"
+    "                         openmetrics, snakemake, nextflow, prmon, duct (likewise)\n"
     "                         for viewers: chrome (trace events as JSON), perfetto, speedscope\n"
-    "  -o, --output OUT       file to write instead of stdout; never overwrites without --force\n"
+    "  -o, --output OUT       file to write instead of stdout, or folder for files (directory, "
+    "ranks,\n"
+    "                         duct); never overwrites without --force\n"
     "      --table TABLE      samples (default): a row for each process and tick\n"
     "                         processes: a row for each process\n"
     "                         machine: the machine, the tree as a whole, and the recorder\n"
@@ -65,7 +68,7 @@ struct request {
 
 static int unknown_format(const char *name)
 {
-    char names[256] = "";
+    char names[512] = "";
     for (size_t i = 0, n = 0; export_format_name(i) != NULL && n < sizeof names; i++)
         n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
                               i == 0                              ? ""

@@ -3,9 +3,10 @@
 #include <string.h>
 
 static const struct export_format *const formats[] = {
-    &export_csv,    &export_tsv,      &export_jsonl,      &export_sqlite,
-    &export_chrome, &export_perfetto, &export_speedscope, &export_rows_format,
-    &export_log,    &export_ranks,    &export_directory};
+    &export_csv,       &export_tsv,      &export_jsonl,       &export_sqlite,
+    &export_chrome,    &export_perfetto, &export_speedscope,  &export_rows_format,
+    &export_log,       &export_ranks,    &export_directory,   &export_prmon,
+    &export_snakemake, &export_nextflow, &export_openmetrics, &export_duct};
 
 #define FORMATS (sizeof formats / sizeof formats[0])
 

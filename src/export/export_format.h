@@ -33,6 +33,9 @@ extern const struct export_format export_csv, export_tsv, export_jsonl;
 extern const struct export_format export_chrome, export_perfetto, export_speedscope, export_sqlite,
     export_rows_format, export_log, export_ranks, export_directory;
 
+extern const struct export_format export_prmon, export_snakemake, export_nextflow;
+extern const struct export_format export_openmetrics, export_duct;
+
 /* NULL for a name that is none. */
 const struct export_format *export_format_find(const char *name);
 
