@@ -217,7 +217,7 @@ def test_directory_sums(recording, directory):
         values = [int(row["sum_" + name]) for row in rows]
         assert values == sorted(values)
         assert values[-1] == summary[name]
-    assert max(int(row["numpids"]) for row in rows) == 2
+    assert max(int(row["numpids"]) for row in rows) in (2, 3)
     assert all(a_time(row["Time"]) for row in rows)
 
 

@@ -104,7 +104,7 @@ def test_prmon(recording, summary):
     assert table["utime"][-1] + table["stime"][-1] == pytest.approx(summary["cpu"]["total_s"], abs=0.02)
     tree = [row["rss"] for row in export(recording, "machine") if row["kind"] == "tree"]
     assert max(table["rss"]) == pytest.approx(max(tree) / 1024, rel=0.05)
-    assert max(table["nprocs"]) == 2
+    assert max(table["nprocs"]) in (2, 3)
 
 
 def test_duct(recording, summary, tmp_path):
