@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -100,27 +99,6 @@ def test_chrome_counters_are_the_samples(recording, tmp_path):
         assert values == changed
     whole = {e["name"] for e in events if e["ph"] == "C" and e["pid"] == 0}
     assert {"all rss", "all processes", "machine cpu_percent"} <= whole
-
-
-def test_the_firefox_profiler_loads_chrome(recording, tmp_path):
-    profiler = shutil.which("profiler-cli")
-    if profiler is None:
-        pytest.skip("no profiler-cli here: npm install -g @firefox-devtools/profiler-cli")
-    trace = exported(recording, "chrome", tmp_path)
-    environment = {**os.environ, "HOME": str(tmp_path)}
-
-    def profile(*arguments):
-        result = subprocess.run([profiler, *arguments], capture_output=True, text=True, timeout=120,
-                                env=environment)
-        return result.stdout
-
-    try:
-        profile("load", str(trace))
-        listed = profile("thread", "list")
-        for pid in {scope[0] for scope in scopes_of(recording)}:
-            assert str(pid) in listed
-    finally:
-        profile("stop", "--all")
 
 
 # ---- perfetto ----
