@@ -100,7 +100,7 @@ static int take_choice(struct record_options *o, int option, const char *text)
                              text);
     } else {
         o->stream = export_format_find(text);
-        if (o->stream == NULL)
+        if (o->stream == NULL || o->stream->row == NULL)
             return cli_usage("--stream takes 'csv', 'tsv' or 'jsonl', not '%s'", text);
     }
     return 0;

@@ -67,7 +67,7 @@ def test_machine(tmp_path):
 @pytest.mark.parametrize("arguments", [
     [], ["-p", "1", "--", "true"], ["-a", "-p", "1"], ["-p", "1,x"], ["-p", ""], ["-i", "0", "true"],
     ["-i", "-1", "true"], ["-i", "nan", "true"], ["-d", "0", "true"], ["--wait", "no", "true"],
-    ["--follow", "magic", "true"], ["--stream", "xml", "true"], ["--nonsense"], ["-o", "", "true"],
+    ["--follow", "magic", "true"], ["--stream", "xml", "true"], ["--stream", "rows", "true"], ["--nonsense"], ["-o", "", "true"],
 ])
 def test_wrong_options_are_one_line(arguments, tmp_path):
     result = run("record", *arguments, cwd=tmp_path)
