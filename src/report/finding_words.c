@@ -40,7 +40,10 @@ static void put_cores_share(struct buffer *ret, const struct finding *f, const c
     put_percent(ret, f->share);
     buffer_printf(ret, " of the time %s", which);
     put_count(ret, f->of);
-    buffer_put_text(ret, f->of == 1 ? " processor was in use" : " processors were in use");
+    bool one = f->kind == FINDING_ONE_CORE;
+    buffer_put_text(ret, f->of == 1 ? " processor was in use"
+                         : one      ? " processors was in use"
+                                    : " processors were in use");
 }
 
 static void put_short(struct buffer *ret, const struct finding *f)
