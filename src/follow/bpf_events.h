@@ -18,6 +18,7 @@ struct member {
     unsigned long long
         peak_before; /* pages: of the programs this process was before its last exec */
     unsigned long long peak_rss_bytes; /* once it has ended; 0 unknown */
+    unsigned long long start_boot_ns;  /* its own: places are used again */
 };
 
 enum event_type {

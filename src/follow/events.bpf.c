@@ -120,9 +120,9 @@ static void copy_comm(char ret[EVENT_COMM_CAP], const struct task_struct *task)
 
 /* ---- who belongs ---- */
 
-static void add_member(__u64 key, __u32 pid)
+static void add_member(__u64 key, __u32 pid, __u64 start_boot_ns)
 {
-    struct member member = {.pid = pid};
+    struct member member = {.pid = pid, .start_boot_ns = start_boot_ns};
     long r = bpf_map_update_elem(&members, &key, &member, BPF_NOEXIST);
     /* A process that was freed without our being told (seen with Linux 6.18) left its place taken. */
     if (r == -EEXIST) {
@@ -155,7 +155,7 @@ static struct member *member_of(const struct task_struct *task)
     __u32 pid = seeded > 0 || everybody ? process_of(task) : 0;
     if (pid == 0 || pid == recorder_pid || !(take_seed(pid) || everybody))
         return NULL;
-    add_member(key, pid);
+    add_member(key, pid, task->group_leader->start_boottime);
     return bpf_map_lookup_elem(&members, &key);
 }
 
@@ -191,7 +191,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
     if (pid == 0)
         return 0;
     COUNT(births);
-    add_member((__u64)child->signal, pid);
+    add_member((__u64)child->signal, pid, child->start_boottime);
     struct event_birth *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_births);
@@ -348,6 +348,12 @@ int BPF_PROG(on_free, struct task_struct *task)
     struct member *member = bpf_map_lookup_elem(&members, &key);
     if (member == NULL)
         return 0;
+    /* One that was freed without our being told, and in whose place this stranger lived. */
+    if (member->start_boot_ns != task->start_boottime) {
+        COUNT(lost_accounts);
+        bpf_map_delete_elem(&members, &key);
+        return 0;
+    }
     struct event_account *event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
     if (event == NULL) {
         COUNT(lost_accounts);

@@ -261,7 +261,7 @@ static void each_has_its_end_and_account(void **state)
             next++;
             if (is_early)
                 continue;
-            assert_true(s->account.cpu_ns >= NS_PER_MS);
+            assert_true(s->account.cpu_ns > 0); /* how much in all is compared below */
             assert_true(s->account.children_user_ns + s->account.children_system_ns > 0);
         }
     }
