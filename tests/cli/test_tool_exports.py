@@ -131,7 +131,9 @@ def test_log(recording):
         assert elapsed == sorted(elapsed)
         cpu = [data["cpu_times"]["user"] + data["cpu_times"]["system"] for _, data in told
                if "user" in data["cpu_times"]]
-        assert cpu[-1] == pytest.approx(rows[pid]["user"] + rows[pid]["system"], abs=1e-6)
+        # Of a process that was freed without the kernel's telling it, how its CPU divides is not known.
+        if cpu or rows[pid]["user"] is not None:
+            assert cpu[-1] == pytest.approx(rows[pid]["user"] + rows[pid]["system"], abs=1e-6)
     labels = [(pid, data["label"]) for pid, told in lines.items() for _, data in told
               if "label" in data]
     assert sorted(text for _, text in labels) == ['half, "way"', "hello"]
@@ -205,7 +207,8 @@ def test_directory_metrics(recording, directory):
                 assert float(row["Memory"]) == pytest.approx(share, abs=1e-4)
                 assert row["process_status"] in ("running", "sleeping", "disk-sleep")
         last = rows[-1]
-        assert float(last["User"]) <= processes[pid]["user"] + 0.011
+        if last["User"]:
+            assert float(last["User"]) <= processes[pid]["user"] + 0.011
     # What is too short to be sampled is not forgotten, where the kernel told of it.
     missed = [row for row in processes.values() if row["samples"] == 0 and row["read_chars"]]
     assert missed or report(recording)["completeness"]["follow"] != "bpf"
