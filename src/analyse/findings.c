@@ -52,7 +52,7 @@ static int look_at_failures(struct findings *f, const struct summary *s)
     struct program *programs, *most = NULL;
     size_t count;
     if (programs_make(s, &programs, &count) != 0)
-        return -1;
+        return -ENOMEM;
     for (size_t i = 0; i < count; i++)
         if (most == NULL || programs[i].failed > most->failed)
             most = &programs[i];
@@ -75,6 +75,22 @@ static void look_at_memory(struct findings *f, const struct summary *s)
     struct finding *it = add(f, FINDING_MEMORY_FULL, SEVERITY_WARNING);
     it->bytes = used;
     it->of_bytes = all;
+}
+
+/* By a counter of the whole machine's: the kernel does not say here whose it killed. */
+static void look_at_oom(struct findings *f, const struct summary *s)
+{
+    struct tacho_series kills;
+    uint32_t machine = tacho_entity_first(s->rec, TACHO_MACHINE);
+    int metric = tacho_metric_find(s->rec, TACHO_MACHINE, "oom_kills");
+    if (machine == 0 || metric < 0 ||
+        tacho_series_read(s->rec, machine, (unsigned)metric, 0, UINT64_MAX, &kills) != 0)
+        return;
+    uint64_t before = kills.count > 0 ? kills.value[0] : 0;
+    uint64_t after = kills.count > 0 ? kills.value[kills.count - 1] : 0;
+    if (after > before)
+        add(f, FINDING_OOM, SEVERITY_BAD)->count = after - before;
+    tacho_series_done(&kills);
 }
 
 static void look_at_swap(struct findings *f, const struct summary *s)
@@ -223,8 +239,10 @@ int findings_make(const struct summary *s, const struct scopes *scopes, struct f
 {
     *ret = (struct findings){.count = 0};
     look_at_end(ret, s);
-    if (look_at_failures(ret, s) != 0)
-        return -ENOMEM;
+    int r = look_at_failures(ret, s);
+    if (r != 0)
+        return r;
+    look_at_oom(ret, s);
     look_at_memory(ret, s);
     look_at_swap(ret, s);
     look_at_io_wait(ret, s);

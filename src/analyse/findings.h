@@ -12,6 +12,7 @@ enum finding_kind {
     FINDING_ROOT_FAILED,  /* status */
     FINDING_UNFINISHED,   /* the recording ends without its end */
     FINDING_FAILED,       /* count of `of` processes; name: the program of most of them */
+    FINDING_OOM,          /* count of processes on this machine, killed for want of memory */
     FINDING_MEMORY_FULL,  /* bytes of of_bytes of the machine's memory were in use */
     FINDING_SWAP,         /* bytes of the tree were swapped out at once */
     FINDING_IO_WAIT,      /* ns that processes waited for disks, a share of the wall time */

@@ -91,6 +91,21 @@ double together_mean(const struct together_spread *spread);
 uint64_t together_time_of(const struct together_table *table, const struct together_group *group,
                           size_t member);
 
+/* Whether a member is known to have ended as it should. */
+static inline bool together_ended_well(const struct together_member *member)
+{
+    return member->root_status == SUMMARY_UNKNOWN ? member->ended : member->root_status == 0;
+}
+
+/* From the first start to a moment of the wall clock; UNKNOWN where either is, or it was before. */
+static inline uint64_t together_after_ns(const struct together *t, uint64_t real_ns)
+{
+    return t->started_real_ns != SUMMARY_UNKNOWN && real_ns != SUMMARY_UNKNOWN &&
+                   real_ns >= t->started_real_ns
+               ? real_ns - t->started_real_ns
+               : SUMMARY_UNKNOWN;
+}
+
 /*
  * The largest of a line of the wall clock in each of `cells` equal stretches of the time of all;
  * TIMELINE_UNKNOWN where there is nothing of it.

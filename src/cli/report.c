@@ -216,44 +216,41 @@ static int add_all(const struct recording_list *list, struct json *json,
     return status;
 }
 
+static int show_together(const struct request *request, struct json *json,
+                         struct together *together, struct charts_together *charts)
+{
+    struct buffer *text = json->out;
+    if (request->plot.folder != NULL)
+        return plot_report_together(&request->plot, charts);
+    if (together_finish(together) != 0)
+        return cli_failed("out of memory");
+    if (request->html != NULL)
+        return report_page_together(request->html, request->force, together, charts);
+    struct page page = page_of(text, request->width, terminal_utf8(), terminal_colour());
+    if (request->json)
+        together_end_json(json, together);
+    else
+        together_put_text(&page, together);
+    return print(text);
+}
+
 static int report_several(const struct request *request, const struct recording_list *list)
 {
+    bool drawn = request->html != NULL || request->plot.folder != NULL;
     struct buffer text = {0};
     struct json json = {.out = &text};
-    struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
     struct together together = {0};
     struct charts_together charts = {0};
-    int printed = 0;
+    int shown = 0;
     if (request->json)
         together_begin_json(&json);
-    int status = add_all(list, request->json ? &json : NULL, request->html != NULL ? &charts : NULL,
-                         &together);
-    if (status >= 0 && together.members > 0) {
-        text.failed |= together_finish(&together) != 0;
-        if (request->json && !text.failed)
-            together_end_json(&json, &together);
-        else if (request->html == NULL && !text.failed)
-            together_put_text(&page, &together);
-        printed = request->html != NULL && !text.failed
-                      ? report_page_together(request->html, request->force, &together, &charts)
-                      : print(&text);
-    }
+    int status = add_all(list, request->json ? &json : NULL, drawn ? &charts : NULL, &together);
+    if (status >= 0 && together.members > 0)
+        shown = show_together(request, &json, &together, &charts);
     together_done(&together);
     charts_together_done(&charts);
     buffer_done(&text);
-    return printed != 0 ? printed : status != 0 ? EXIT_FAILED : 0;
-}
-
-static int plot_several(const struct plot_request *request, const struct recording_list *list)
-{
-    struct together together = {0};
-    struct charts_together charts = {0};
-    int plotted = 0, status = add_all(list, NULL, &charts, &together);
-    if (status >= 0 && together.members > 0)
-        plotted = plot_report_together(request, &charts);
-    together_done(&together);
-    charts_together_done(&charts);
-    return plotted != 0 ? plotted : status != 0 ? EXIT_FAILED : 0;
+    return shown != 0 ? shown : status != 0 ? EXIT_FAILED : 0;
 }
 
 int command_report(int argc, char **argv)
@@ -267,7 +264,6 @@ int command_report(int argc, char **argv)
         return cli_help(help);
     status = recording_list_make(argv + optind, (size_t)(argc - optind), &list);
     int failed = argc - optind == 1 && !list.of_directory ? report_one(&request, argv[optind])
-                 : request.plot.folder != NULL            ? plot_several(&request.plot, &list)
                                                           : report_several(&request, &list);
     recording_list_done(&list);
     return failed != 0 ? failed : status;

@@ -4,11 +4,6 @@
 
 #define HEADING_CELLS 16
 
-void columns_put_heading(struct columns *columns, const char *heading, unsigned priority)
-{
-    columns->column[columns->count++] = (struct column){heading, false, priority};
-}
-
 void category_columns_add(const struct page *page, struct category_columns *c, size_t named,
                           const char *(*name)(const void *of, size_t i), const void *of)
 {

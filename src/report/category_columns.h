@@ -13,8 +13,6 @@ struct category_columns {
     struct buffer heading[CATEGORY_COLUMNS_SHOWN]; /* names are as long as programs like */
 };
 
-void columns_put_heading(struct columns *columns, const char *heading, unsigned priority);
-
 /*
  * Adds them after the first column; `named` categories have a name, the largest first. Of several the
  * largest stays where the page is narrow, and who it is.

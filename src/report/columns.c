@@ -1,9 +1,26 @@
 #include "report/columns.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
 
 #define GAP 2
 #define REST_MIN 14 /* of the last column, before others are left out for it */
+
+struct columns *columns_new(const struct page *page, const struct columns *columns)
+{
+    struct columns *table = malloc(sizeof *table);
+    if (table == NULL)
+        page->out->failed = true;
+    else
+        *table = *columns;
+    return table;
+}
+
+void columns_put_heading(struct columns *t, const char *heading, unsigned priority)
+{
+    t->column[t->count++] = (struct column){heading, false, priority};
+}
 
 struct buffer *columns_add(struct columns *t, enum ink ink)
 {

@@ -26,6 +26,12 @@ struct columns {
     } row[COLUMN_ROWS_MAX];
 };
 
+/* An empty table of these columns, to be freed once it is put; NULL marks the page as failed. */
+struct columns *columns_new(const struct page *page, const struct columns *columns);
+
+/* One more column, before there are rows. */
+void columns_put_heading(struct columns *table, const char *heading, unsigned priority);
+
 /* Adds a row, whose cells are then filled. Past COLUMN_ROWS_MAX the last one is given again. */
 struct buffer *columns_add(struct columns *table, enum ink ink);
 

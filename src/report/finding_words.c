@@ -80,6 +80,12 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
         break;
     case FINDING_UNFINISHED: buffer_put_text(ret, "The recording ends without its end"); break;
     case FINDING_FAILED: put_failed(ret, f); break;
+    case FINDING_OOM:
+        buffer_put_text(ret, "The kernel killed ");
+        put_count(ret, f->count);
+        buffer_put_text(ret, f->count == 1 ? " process" : " processes");
+        buffer_put_text(ret, " on this machine for want of memory");
+        break;
     case FINDING_MEMORY_FULL: put_of_machine(ret, f); break;
     case FINDING_SWAP:
         put_with(ret, "Up to ", f->bytes, put_bytes);
@@ -118,6 +124,8 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
 static const char *const advice[FINDING_KINDS] = {
     [FINDING_UNFINISHED] =
         "The recorder was killed or is still writing; the last moments may be missing.",
+    [FINDING_OOM] = "It may have been one of these: a process that was killed by SIGKILL, and by "
+                    "nobody you know.",
     [FINDING_MEMORY_FULL] = "Little more and the kernel begins to swap, or to kill.",
     [FINDING_SWAP] = "Memory was short: what is swapped out must be read back from disk.",
     [FINDING_IO_WAIT] = "Faster storage, larger reads and writes, or fewer of them may help.",

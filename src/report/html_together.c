@@ -19,11 +19,6 @@
 
 /* ---- the head ---- */
 
-static bool went_well(const struct together_member *m)
-{
-    return m->root_status == SUMMARY_UNKNOWN ? m->ended : m->root_status == 0;
-}
-
 static void put_head(struct buffer *ret, const struct together *t)
 {
     struct buffer words = {0};
@@ -41,7 +36,7 @@ static void put_verdict(struct buffer *ret, const struct together *t)
 {
     size_t bad = 0;
     for (size_t i = 0; i < t->members; i++)
-        bad += !went_well(&t->member[i]);
+        bad += !together_ended_well(&t->member[i]);
     if (bad == 0) {
         html_put(ret, "<p class=\"verdict good\">all ended well</p>\n");
         return;
@@ -57,22 +52,15 @@ static void put_card(struct buffer *ret, const char *words)
     html_put(ret, "</span></li>\n");
 }
 
-static uint64_t wall_of(const struct together *t)
-{
-    return t->started_real_ns == SUMMARY_UNKNOWN || t->ended_real_ns == SUMMARY_UNKNOWN ||
-                   t->ended_real_ns < t->started_real_ns
-               ? SUMMARY_UNKNOWN
-               : t->ended_real_ns - t->started_real_ns;
-}
-
 static void put_cards(struct buffer *ret, const struct together *t)
 {
     html_put(ret, "<ul class=\"cards\">\n<li>");
     html_number(ret, "together.recordings", t->members, put_count);
     put_card(ret, "recordings");
-    if (wall_of(t) != SUMMARY_UNKNOWN) {
+    uint64_t wall_ns = together_after_ns(t, t->ended_real_ns);
+    if (wall_ns != SUMMARY_UNKNOWN) {
         html_put(ret, "<li>");
-        html_seconds(ret, "together.wall_s", wall_of(t), put_duration);
+        html_seconds(ret, "together.wall_s", wall_ns, put_duration);
         put_card(ret, "from the first start to the last end");
     }
     if (t->cpu.of > 0) {
@@ -322,7 +310,7 @@ static void put_member(struct buffer *ret, const struct together *t, size_t memb
     html_cell_seconds(ret, KEY("cpu_s"), m->cpu_ns);
     html_cell_number(ret, KEY("peak_rss_bytes"), m->peak_rss_bytes, put_bytes);
     html_cell_number(ret, KEY("calls"), m->marks ? m->calls : SUMMARY_UNKNOWN, put_count);
-    html_put(ret, went_well(m) ? "<td>" : "<td class=\"bad\">");
+    html_put(ret, together_ended_well(m) ? "<td>" : "<td class=\"bad\">");
     together_put_end(&end, m);
     html_words(ret, &end);
     html_put(ret, "</td>");

@@ -35,16 +35,6 @@ static void put_known(struct buffer *cell, uint64_t ns)
         put_time(cell, ns);
 }
 
-static struct columns *table_of(const struct page *page, const struct columns *columns)
-{
-    struct columns *table = malloc(sizeof *table);
-    if (table == NULL)
-        page->out->failed = true;
-    else
-        *table = *columns;
-    return table;
-}
-
 /* ---- scopes ---- */
 
 static const struct columns scope_columns = {
@@ -115,7 +105,7 @@ static void put_scopes(const struct page *page, const struct scopes *s)
 {
     size_t shown = s->rows < SCOPES_SHOWN ? s->rows : SCOPES_SHOWN;
     const struct columns *columns = any_started(s, shown) ? &started_columns : &scope_columns;
-    struct columns *table = shown > 0 ? table_of(page, columns) : NULL;
+    struct columns *table = shown > 0 ? columns_new(page, columns) : NULL;
     if (table == NULL)
         return;
     for (size_t i = 0; i < shown; i++)
@@ -149,7 +139,8 @@ static void put_categories(const struct page *page, const struct scopes *s)
 {
     size_t all = s->categories > 0 ? s->categories - 1 : 0;
     size_t shown = all < CATEGORIES_SHOWN ? all : CATEGORIES_SHOWN;
-    struct columns *table = shown > 0 && s->wall_ns > 0 ? table_of(page, &category_columns) : NULL;
+    struct columns *table =
+        shown > 0 && s->wall_ns > 0 ? columns_new(page, &category_columns) : NULL;
     if (table == NULL)
         return;
     for (size_t i = 0; i < shown; i++)
@@ -211,7 +202,7 @@ static void put_category_processes(const struct page *page, const struct scopes 
         return;
     for (size_t i = 0; i < s->processes; i++)
         all += tacho_process_of(s->rec, s->process[i].entity) != NULL;
-    t.c.columns = all > 1 ? table_of(page, &(struct columns){0}) : NULL;
+    t.c.columns = all > 1 ? columns_new(page, &(struct columns){0}) : NULL;
     if (t.c.columns == NULL)
         return;
     make_parts_columns(page, &t);

@@ -73,13 +73,12 @@ static void put_programs(const struct page *page, const struct summary *s)
         page->out->failed = true;
         return;
     }
-    struct columns *table = malloc(sizeof *table);
+    struct columns *table =
+        columns_new(page, s->processes.failed > 0 ? &program_failed_columns : &program_columns);
     if (table == NULL) {
-        page->out->failed = true;
         free(programs);
         return;
     }
-    *table = s->processes.failed > 0 ? program_failed_columns : program_columns;
     for (size_t i = 0; i < count && i < PROGRAMS_SHOWN; i++)
         put_program(table, s, &programs[i]);
     heading(page, "Programs");
@@ -183,12 +182,9 @@ static void put_processes(const struct page *page, const struct summary *s)
         choose(s, &chosen, BY_MEMORY, process_largest_rss);
     }
     sort_by_cpu(s, &chosen);
-    struct columns *table = malloc(sizeof *table);
-    if (table == NULL) {
-        page->out->failed = true;
+    struct columns *table = columns_new(page, &process_columns);
+    if (table == NULL)
         return;
-    }
-    *table = process_columns;
     for (size_t i = 0; i < chosen.count; i++)
         put_process(table, s, chosen.row[i]);
     heading(page, s->row_count <= FEW_PROCESSES ? "Processes" : "Largest processes");
@@ -229,12 +225,9 @@ static void put_failures(const struct page *page, const struct summary *s)
         failed += failed_below(tacho_process(s->rec, i));
     if (failed == 0)
         return;
-    struct columns *table = malloc(sizeof *table);
-    if (table == NULL) {
-        page->out->failed = true;
+    struct columns *table = columns_new(page, &failed_columns);
+    if (table == NULL)
         return;
-    }
-    *table = failed_columns;
     for (size_t i = 0; i < s->row_count && shown < FAILED_SHOWN; i++) {
         const struct tacho_process *p = tacho_process(s->rec, i);
         if (!failed_below(p))

@@ -141,12 +141,9 @@ static void put_labels(const struct page *page, const struct summary *s,
 {
     struct buffer heading = {0};
     size_t all = tacho_label_count(s->rec);
-    struct columns *table = labels->count > 0 ? malloc(sizeof *table) : NULL;
-    if (table == NULL) {
-        page->out->failed |= labels->count > 0;
+    struct columns *table = labels->count > 0 ? columns_new(page, &label_columns) : NULL;
+    if (table == NULL)
         return;
-    }
-    *table = label_columns;
     for (size_t i = 0; i < labels->count; i++)
         put_label(table, s, tacho_label_at(s->rec, labels->place[i]), lettered ? letter_of(i) : 0);
     buffer_put_text(&heading, "Labels");

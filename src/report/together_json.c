@@ -127,18 +127,12 @@ static void put_ranks(struct json *j, const struct together *t)
     json_number(j, "hosts", t->hosts);
 }
 
-static uint64_t between(uint64_t from, uint64_t to)
-{
-    return from != SUMMARY_UNKNOWN && to != SUMMARY_UNKNOWN && to >= from ? to - from
-                                                                          : SUMMARY_UNKNOWN;
-}
-
 static void put_together(struct json *j, const struct together *t)
 {
     json_begin(j, "together", '{');
     put_ranks(j, t);
     put_moment(j, "started", t->started_real_ns);
-    json_seconds(j, "wall_s", between(t->started_real_ns, t->ended_real_ns));
+    json_seconds(j, "wall_s", together_after_ns(t, t->ended_real_ns));
     json_seconds(j, "cpu_s", t->cpu.of > 0 ? t->cpu.sum : SUMMARY_UNKNOWN);
     json_number(j, "peak_rss_bytes", t->peak_rss_bytes);
     if (t->peak_rss_bytes == SUMMARY_UNKNOWN)
@@ -147,7 +141,7 @@ static void put_together(struct json *j, const struct together *t)
         json_text(j, "peak_rss_is", t->peak_of_one ? "largest_recording" : "sampled_sum");
     json_number(j, "peak_of", t->lines);
     put_moment(j, "peak_at", t->peak_real_ns);
-    json_seconds(j, "peak_at_s", between(t->started_real_ns, t->peak_real_ns));
+    json_seconds(j, "peak_at_s", together_after_ns(t, t->peak_real_ns));
     json_seconds(j, "peak_window_s", t->rss.count > 0 ? t->rss.bucket_ns : SUMMARY_UNKNOWN);
     put_imbalance(j, t);
     json_end(j, '}');

@@ -10,16 +10,6 @@
 #define SCOPES_SHOWN 20
 #define INDENT 2
 
-static struct columns *table_of(const struct page *page, const struct columns *columns)
-{
-    struct columns *table = malloc(sizeof *table);
-    if (table == NULL)
-        page->out->failed = true;
-    else
-        *table = *columns;
-    return table;
-}
-
 static void put_table(const struct page *page, struct columns *table, const char *heading)
 {
     page_end_line(page);
@@ -79,8 +69,7 @@ enum ink together_put_end(struct buffer *cell, const struct together_member *m)
         put_wait_status(cell, (int)m->root_status);
     else
         buffer_put_text(cell, m->ended ? "ended" : "no end");
-    bool well = m->root_status == SUMMARY_UNKNOWN ? m->ended : m->root_status == 0;
-    return well ? INK_PLAIN : INK_BAD;
+    return together_ended_well(m) ? INK_PLAIN : INK_BAD;
 }
 
 static void put_member(struct columns *table, const struct together_member *m, bool ranked)
@@ -111,7 +100,7 @@ static void leave_out_rank(struct columns *table)
 
 static void put_members(const struct page *page, const struct together *t)
 {
-    struct columns *table = table_of(page, &member_columns);
+    struct columns *table = columns_new(page, &member_columns);
     if (table == NULL)
         return;
     if (t->ranks == 0)
@@ -205,7 +194,7 @@ static void put_categories(const struct page *page, const struct together *t)
     size_t shown = 0;
     if (t->categories.groups < 2)
         return;
-    p.c.columns = table_of(page, &(struct columns){0});
+    p.c.columns = columns_new(page, &(struct columns){0});
     if (p.c.columns == NULL)
         return;
     make_columns(page, &p);
@@ -258,7 +247,7 @@ static void put_scopes(const struct page *page, const struct together *t)
 {
     if (t->scopes.groups == 0)
         return;
-    struct columns *table = table_of(page, &scope_columns);
+    struct columns *table = columns_new(page, &scope_columns);
     if (table == NULL)
         return;
     for (size_t i = 0; i < t->scopes.groups && i < SCOPES_SHOWN; i++)

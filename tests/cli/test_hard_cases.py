@@ -31,8 +31,7 @@ def test_total_cpu_of_a_launched_job(tmp_path, case):
     truth, total = truth_of(case, result.stdout), report(path)["cpu"]["total_s"]
     # Children that nobody waits for are known as far as the last tick before their end.
     most_missed = 0.1 * 5 if case == "nobody waits" else 0
-    # What starting and ending them took is not in what they burnt.
-    assert truth * 0.98 - most_missed <= total <= truth * 1.02 + 0.02 + most_missed / 5
+    assert truth * 0.98 - most_missed <= total <= truth * 1.02 + 0.02
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c != "nobody waits"])

@@ -151,6 +151,10 @@ def test_log_comes_back(recording, tmp_path):
     def own_s(path):
         return sum((row["user"] or 0) + (row["system"] or 0) for row in export(path, "processes"))
     assert own_s(back) == pytest.approx(own_s(recording), abs=0.05)
+    waited_s = sum((row["children_user"] or 0) + (row["children_system"] or 0)
+                   for row in export(recording, "processes", "--fields", "children_user,children_system"))
+    total_s = report(recording)["cpu"]["total_s"]
+    assert total_s - 0.05 <= report(back)["cpu"]["total_s"] <= total_s + waited_s + 0.05
     assert len(export(back, "processes")) == len(export(recording, "processes"))
 
 
@@ -207,7 +211,7 @@ def test_directory_metrics(recording, directory):
                 assert float(row["Memory"]) == pytest.approx(share, abs=1e-4)
                 assert row["process_status"] in ("running", "sleeping", "disk-sleep")
         last = rows[-1]
-        if last["User"]:
+        if last["User"] or processes[pid]["user"] is not None:
             assert float(last["User"]) <= processes[pid]["user"] + 0.011
     # What is too short to be sampled is not forgotten, where the kernel told of it.
     missed = [row for row in processes.values() if row["samples"] == 0 and row["read_chars"]]

@@ -261,7 +261,7 @@ static void each_has_its_end_and_account(void **state)
             next++;
             if (is_early)
                 continue;
-            assert_true(s->account.cpu_ns > 0); /* how much in all is compared below */
+            assert_true(s->account.cpu_ns >= NS_PER_MS);
             assert_true(s->account.children_user_ns + s->account.children_system_ns > 0);
         }
     }
@@ -454,14 +454,16 @@ static void what_was_there_is_found_once(void **state)
     assert_int_equal(open_with((struct follow_config){.roots = &child, .root_count = 1}), 0);
     assert_true(seen[0].birth.root);
     size_t old = 0, fresh = 0;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 5000 && fresh <= 10;
+         i++) { /* children are quick only where there is a CPU */
         usleep(5000);
         assert_int_equal(follow_bpf.poll(follow, clock_mono_ns()), 0);
-    }
-    for (size_t i = 1; i < count; i++) {
-        assert_int_equal(seen[i].birth.parent_pid, child);
-        old += !seen[i].birth.forked;
-        fresh += seen[i].birth.forked;
+        old = fresh = 0;
+        for (size_t j = 1; j < count; j++) {
+            assert_int_equal(seen[j].birth.parent_pid, child);
+            old += !seen[j].birth.forked;
+            fresh += seen[j].birth.forked;
+        }
     }
     assert_true(old >= 5); /* and those that lived for the moment of a listing */
     assert_true(fresh > 10);
