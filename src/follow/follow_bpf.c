@@ -2,7 +2,8 @@
  * Following by BPF programs on the scheduler's tracepoints (events.bpf.c): every birth, exec and end,
  * with the kernel's final account. The four programs take 2.7 µs of a process's whole life (3 % of
  * one that does nothing), and the recorder some 10 µs on another processor. The kernel keeps the set
- * of those that belong, so that strangers' events never reach us. Events wait in a ring until the next tick, or until a quarter of it is full.
+ * of those that belong, so that strangers' events never reach us. Events wait in a ring until the
+ * next tick, or until a quarter of it is full.
  *
  * Losses: when the ring is full the kernel counts what it cannot put there. Who belongs is still
  * known in the kernel: the living are taken from there, and how many came and went unseen is the
@@ -13,12 +14,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "follow/bpf_events.h"
+#include "follow/bpf_ring.h"
+#include "follow/exec_parts.h"
 #include "follow/members.h"
 
 #pragma GCC diagnostic push
@@ -26,11 +27,8 @@
 #include <events.skel.h>
 #pragma GCC diagnostic pop
 
-#define RING_BYTES (4u << 20)       /* as in events.bpf.c */
-#define RECORD_BUSY (1u << 31)      /* uapi/linux/bpf.h: BPF_RINGBUF_BUSY_BIT */
-#define RECORD_DISCARDED (1u << 30) /* BPF_RINGBUF_DISCARD_BIT */
-#define RECORD_HEAD 8               /* BPF_RINGBUF_HDR_SZ */
-#define SETTLE_STEP_NS NS_PER_MS    /* the ring is looked at so often while waiting */
+#define RING_BYTES (4u << 20)    /* as in events.bpf.c */
+#define SETTLE_STEP_NS NS_PER_MS /* the ring is looked at so often while waiting */
 #define USUALLY_FREED_NS (40 * NS_PER_MS)
 #define LISTINGS_MAX 64 /* of a tree that forks faster than it can be listed */
 #define MEMBERS_LEAST 4096
@@ -43,26 +41,15 @@ struct awaited {
     uint64_t cpu_ns, peak_rss_bytes; /* as it began to exit */
 };
 
-/* An exec whose command line comes in parts. */
-struct partial {
-    struct follow_exec exec;
-    struct buffer exe, argv;
-    size_t wanted;
-};
-
 struct follow {
     struct events_bpf *programs;
     bool attached;
     struct members members;
     struct follow_sink sink;
     uint64_t tick_ns;
-    int epoll_fd;
-    unsigned long *consumer;                /* position of the reader, shared with the kernel */
-    const volatile unsigned long *producer; /* and of the writer, the data a page behind it */
-    const uint8_t *data;
-    size_t page;
-    struct map awaited;  /* id -> struct awaited */
-    struct map partials; /* pid -> struct partial */
+    struct bpf_ring ring;
+    struct map awaited; /* id -> struct awaited */
+    struct exec_parts parts;
     struct map resynced; /* pids found to have ended, whose exit may still lie in the ring */
     struct map living;   /* while we resync: pids of those that belong */
     bool resyncing;
@@ -158,61 +145,6 @@ static void give_up_awaiting(struct follow *f, bool announce)
 
 /* ---- execs ---- */
 
-static void partial_free(struct partial *p)
-{
-    buffer_done(&p->exe);
-    buffer_done(&p->argv);
-    free(p);
-}
-
-static struct span span_of(const struct buffer *b)
-{
-    return (struct span){b->data, b->len};
-}
-
-/* Announces an exec with as much of its command line as came. */
-static void finish_partial(struct follow *f, pid_t pid)
-{
-    const uint64_t *at = map_get(&f->partials, (uint32_t)pid);
-    if (at == NULL)
-        return;
-    struct partial *p = (struct partial *)(uintptr_t)*at; /* NOLINT */
-    map_remove(&f->partials, (uint32_t)pid);
-    p->exec.exe = span_of(&p->exe);
-    p->exec.argv = span_of(&p->argv);
-    p->exec.argv_cut = p->argv.len < p->wanted || p->argv.failed;
-    f->sink.exec(f->sink.user, &p->exec);
-    partial_free(p);
-}
-
-static void begin_partial(struct follow *f, const struct follow_exec *exec, size_t wanted)
-{
-    struct partial *p = calloc(1, sizeof *p);
-    if (p == NULL || map_put(&f->partials, (uint32_t)exec->pid, (uintptr_t)p) != 0) {
-        free(p);
-        struct follow_exec cut = *exec;
-        cut.argv_cut = true;
-        f->sink.exec(f->sink.user, &cut);
-        return;
-    }
-    p->exec = *exec;
-    p->wanted = wanted;
-    buffer_put(&p->exe, exec->exe.bytes, exec->exe.n);
-    buffer_put(&p->argv, exec->argv.bytes, exec->argv.n);
-}
-
-static void take_argv(struct follow *f, const struct event_argv *e, size_t size)
-{
-    const uint64_t *at = map_get(&f->partials, e->event.pid);
-    if (at == NULL)
-        return;
-    struct partial *p = (struct partial *)(uintptr_t)*at; /* NOLINT */
-    size_t n = size - sizeof e->event, left = p->wanted - p->argv.len;
-    buffer_put(&p->argv, e->bytes, n < left ? n : left);
-    if (p->argv.len >= p->wanted || p->argv.failed)
-        finish_partial(f, (pid_t)e->event.pid);
-}
-
 static void take_exec(struct follow *f, const struct event_exec *e, size_t size)
 {
     size_t texts = size - EVENT_EXEC_HEAD;
@@ -229,7 +161,7 @@ static void take_exec(struct follow *f, const struct event_exec *e, size_t size)
     if (exe == 0 || e->bytes[0] != '/')
         exec.exe.n = 0;
     if (e->argv_bytes > exec.argv.n)
-        begin_partial(f, &exec, e->argv_bytes);
+        exec_parts_begin(&f->parts, &exec, e->argv_bytes);
     else
         f->sink.exec(f->sink.user, &exec);
 }
@@ -286,7 +218,7 @@ static void announce_late(struct follow *f, const struct event_exit *e)
 static void take_exit(struct follow *f, const struct event_exit *e)
 {
     pid_t pid = (pid_t)e->event.pid;
-    finish_partial(f, pid);
+    exec_parts_finish(&f->parts, pid);
     if (map_remove(&f->resynced, (uint32_t)pid))
         return;
     if (lost(f) > 0 && !f->programs->bss->everybody)
@@ -301,8 +233,10 @@ static void take_exit(struct follow *f, const struct event_exit *e)
 
 /* ---- the ring ---- */
 
-static void take(struct follow *f, const struct event *e, size_t size)
+static void take(void *user, const void *record, size_t size)
 {
+    struct follow *f = user;
+    const struct event *e = record;
     if (size < sizeof *e)
         return;
     if (e->type == EVENT_BIRTH && size >= sizeof(struct event_birth))
@@ -310,29 +244,12 @@ static void take(struct follow *f, const struct event *e, size_t size)
     else if (e->type == EVENT_EXEC && size >= EVENT_EXEC_HEAD)
         take_exec(f, (const struct event_exec *)e, size);
     else if (e->type == EVENT_ARGV)
-        take_argv(f, (const struct event_argv *)e, size);
+        exec_parts_more(&f->parts, (pid_t)e->pid, ((const struct event_argv *)e)->bytes,
+                        size - sizeof *e);
     else if (e->type == EVENT_EXIT && size >= sizeof(struct event_exit))
         take_exit(f, (const struct event_exit *)e);
     else if (e->type == EVENT_ACCOUNT && size >= sizeof(struct event_account))
         take_account(f, (const struct event_account *)e);
-}
-
-/* kernel/bpf/ringbuf.c: a record is 8 bytes of head and the data, padded to 8. */
-static void drain(struct follow *f)
-{
-    unsigned long at = *f->consumer, end = __atomic_load_n(f->producer, __ATOMIC_ACQUIRE);
-    while (at < end) {
-        const uint8_t *record = f->data + (at & (RING_BYTES - 1));
-        uint32_t head = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
-        if ((head & RECORD_BUSY) != 0)
-            return;
-        uint32_t size = head & ~(RECORD_BUSY | RECORD_DISCARDED);
-        if ((head & RECORD_DISCARDED) == 0)
-            take(f, (const struct event *)(const void *)(record + RECORD_HEAD), size);
-        at += (size + RECORD_HEAD + 7) & ~7ul;
-        __atomic_store_n(f->consumer, at, __ATOMIC_RELEASE);
-        end = __atomic_load_n(f->producer, __ATOMIC_ACQUIRE);
-    }
 }
 
 /* ---- what was there before, and what was lost ---- */
@@ -465,9 +382,8 @@ static int resync(struct follow *f, uint64_t now_ns)
 
 static int bpf_poll(struct follow *f, uint64_t now_ns)
 {
-    struct epoll_event event;
-    epoll_wait(f->epoll_fd, &event, 1, 0); /* takes the wake-up back */
-    drain(f);
+    bpf_ring_awake(&f->ring);
+    bpf_ring_drain(&f->ring, take, f);
     uint64_t now_lost = lost(f);
     if (now_lost == f->lost_seen)
         return 0;
@@ -522,34 +438,13 @@ static int find_place(struct follow *f, const struct follow_config *config,
     return 0;
 }
 
-static int map_ring(struct follow *f, struct follow_reason *why)
-{
-    int fd = f->programs->maps.ring.map_fd;
-    void *consumer = mmap(NULL, f->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (consumer == MAP_FAILED)
-        return follow_fail(why, -errno, "the ring cannot be mapped: %s", strerror(errno));
-    f->consumer = consumer;
-    /* The data are mapped twice in a row, so that no record is cut. */
-    void *data = mmap(NULL, f->page + 2 * RING_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)f->page);
-    if (data == MAP_FAILED)
-        return follow_fail(why, -errno, "the ring cannot be mapped: %s", strerror(errno));
-    f->producer = data;
-    f->data = (const uint8_t *)data + f->page;
-    /* Edge-triggered: only a wake-up counts, not that something lies in the ring. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (f->epoll_fd < 0 || epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        return follow_fail(why, -errno, "the ring cannot be waited for: %s", strerror(errno));
-    return 0;
-}
-
 static int begin(struct follow *f, const struct follow_config *config, struct follow_reason *why)
 {
     int r = load(f, why);
     if (r == 0)
         r = find_place(f, config, why);
     if (r == 0)
-        r = map_ring(f, why);
+        r = bpf_ring_open(&f->ring, f->programs->maps.ring.map_fd, RING_BYTES, why);
     if (r != 0)
         return r;
     r = events_bpf__attach(f->programs);
@@ -562,28 +457,15 @@ static int begin(struct follow *f, const struct follow_config *config, struct fo
     return r == 0 ? 0 : follow_fail(why, r, "cannot read /proc: %s", strerror(-r));
 }
 
-static void free_partials(struct follow *f)
-{
-    for (size_t i = 0; i < f->partials.cap; i++)
-        if (f->partials.slots[i].key != 0)
-            partial_free((struct partial *)(uintptr_t)f->partials.slots[i].value); /* NOLINT */
-    map_done(&f->partials);
-}
-
 static void bpf_close(struct follow *f)
 {
     if (f == NULL)
         return;
-    if (f->epoll_fd >= 0)
-        close(f->epoll_fd);
-    if (f->consumer != NULL)
-        munmap(f->consumer, f->page);
-    if (f->producer != NULL)
-        munmap((void *)(uintptr_t)f->producer, f->page + 2 * RING_BYTES);
+    bpf_ring_close(&f->ring);
     if (f->programs != NULL)
         events_bpf__destroy(f->programs);
     give_up_awaiting(f, false);
-    free_partials(f);
+    exec_parts_done(&f->parts);
     map_done(&f->resynced);
     members_done(&f->members);
     free(f);
@@ -595,10 +477,9 @@ static int bpf_open(const struct follow_config *config, const struct follow_sink
     struct follow *f = calloc(1, sizeof *f);
     if (f == NULL)
         return follow_fail(ret_why, -ENOMEM, "no memory");
-    f->sink = *sink;
+    f->sink = f->parts.sink = *sink;
     f->tick_ns = config->root->tick_ns;
-    f->page = (size_t)sysconf(_SC_PAGESIZE);
-    f->epoll_fd = -1;
+    f->ring.epoll_fd = -1;
     struct follow_sink found = {.user = f, .birth = on_found, .ended = on_gone};
     members_init(&f->members, config, &found);
     int r = begin(f, config, ret_why);
@@ -612,7 +493,7 @@ static int bpf_open(const struct follow_config *config, const struct follow_sink
 
 static int bpf_fd(const struct follow *f)
 {
-    return f->epoll_fd;
+    return f->ring.epoll_fd;
 }
 
 /*
@@ -634,7 +515,7 @@ static void keep_busy_until_freed(struct follow *f, uint64_t until_ns)
         sched_setaffinity(0, sizeof one, &one);
         uint64_t leave_ns = clock_mono_ns() + 2 * (uint64_t)tick.tv_nsec;
         while (f->awaited.count > 0 && clock_mono_ns() < leave_ns && clock_mono_ns() < until_ns)
-            drain(f);
+            bpf_ring_drain(&f->ring, take, f);
     }
     sched_setaffinity(0, sizeof before, &before);
 }
@@ -642,11 +523,11 @@ static void keep_busy_until_freed(struct follow *f, uint64_t until_ns)
 static void bpf_settle(struct follow *f, uint64_t for_ns)
 {
     uint64_t begun_ns = clock_mono_ns();
-    drain(f);
+    bpf_ring_drain(&f->ring, take, f);
     while (f->awaited.count > 0 && clock_mono_ns() - begun_ns < for_ns) {
         struct timespec step = timespec_from_ns(SETTLE_STEP_NS);
         nanosleep(&step, NULL);
-        drain(f);
+        bpf_ring_drain(&f->ring, take, f);
         if (clock_mono_ns() - begun_ns > USUALLY_FREED_NS)
             keep_busy_until_freed(f, begun_ns + for_ns);
     }
