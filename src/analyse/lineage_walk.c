@@ -42,6 +42,33 @@ static int collect_ends(struct lineage_walk *walk)
     return 0;
 }
 
+static bool account_has(const struct tacho_process *p, uint64_t fields)
+{
+    return (p->account.known & fields) == fields;
+}
+
+static bool is_all_told(const struct tacho_recording *rec)
+{
+    const char *follow = tacho_fact_text(rec, "follow", NULL);
+    uint64_t missed = 0;
+    tacho_fact_number(rec, "follow_missed", &missed);
+    if (follow == NULL || strcmp(follow, "bpf") != 0 || missed > 0)
+        return false;
+    for (size_t i = 0, n = tacho_process_count(rec); i < n; i++) {
+        const struct tacho_process *p = tacho_process(rec, i);
+        if ((p->flags & TACHO_PROCESS_ENDED) != 0 && !account_has(p, TACHO_ACCOUNT_CPU))
+            return false;
+    }
+    return true;
+}
+
+static void pass_on(void *user, const struct lineage_growth *growth)
+{
+    const struct lineage_walk *walk = user;
+    if (!growth->unseen || !walk->all_told)
+        walk->listener.grown(walk->listener.user, growth);
+}
+
 int lineage_walk_open(struct lineage_walk *walk, struct tacho_recording *rec, uint64_t started_ns,
                       const struct lineage_listener *listener)
 {
@@ -57,7 +84,8 @@ int lineage_walk_open(struct lineage_walk *walk, struct tacho_recording *rec, ui
      */
     if (target_is(rec, "log") && tacho_process_count(rec) > 1)
         walk->presumed_parent_pid = (uint32_t)tacho_process(rec, 0)->pid;
-    walk->lineage = lineage_new((uint32_t)recorder_pid, listener->grown, listener->user);
+    walk->all_told = is_all_told(rec);
+    walk->lineage = lineage_new((uint32_t)recorder_pid, pass_on, walk);
     int r = walk->lineage == NULL ? -ENOMEM : collect_ends(walk);
     if (r != 0)
         lineage_walk_done(walk);
@@ -81,11 +109,6 @@ static int register_birth(struct lineage_walk *walk, const struct tacho_process 
     if (parent_pid == 0 && pid != walk->presumed_parent_pid)
         parent_pid = walk->presumed_parent_pid;
     return lineage_birth(walk->lineage, p->entity, pid, parent_pid, forked, start_ns);
-}
-
-static bool account_has(const struct tacho_process *p, uint64_t fields)
-{
-    return (p->account.known & fields) == fields;
 }
 
 /* What the kernel said of a process at its end is its last sample. */

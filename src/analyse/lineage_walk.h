@@ -23,6 +23,7 @@ struct lineage_walk {
     struct lineage *lineage;
     struct lineage_listener listener;
     struct positions process, tree;
+    bool all_told; /* see lineage_walk_open */
     uint64_t started_ns, tick_ns;
     struct lineage_end {
         uint64_t end_ns;
@@ -34,7 +35,15 @@ struct lineage_walk {
     uint64_t base_user_ns, base_system_ns; /* the recorder's children before the job */
 };
 
-/* 0 or -ENOMEM. The recording is borrowed until lineage_walk_done. */
+/*
+ * 0 or -ENOMEM. The recording is borrowed until lineage_walk_done.
+ *
+ * Sets `all_told` where the kernel told of every birth and of all that ended what they used (bpf,
+ * nothing missed). Whatever CPU a parent is handed is then known already, and what cannot be matched
+ * to a child is no unseen child's: it is not told of. A subreaper inside the tree is why that happens,
+ * as nobody tells to whom an orphan went; and zombies that are reaped late, since the debts of each
+ * that lie below the kernel's tick are kept as one sum of bounded size.
+ */
 int lineage_walk_open(struct lineage_walk *walk, struct tacho_recording *rec, uint64_t started_ns,
                       const struct lineage_listener *listener);
 void lineage_walk_done(struct lineage_walk *walk);

@@ -247,10 +247,13 @@ static void sum_cpu(struct summary *s, const struct walked *found, const struct 
         s->cpu.exact = true;
         user = less(user, found->reaped_base_user_ns);
         system = less(system, found->reaped_base_system_ns);
-        if (found->unpaid_ns > 0 && split) {
-            uint64_t part = share(found->unpaid_ns, counted->user_ns, counted->system_ns);
+        /* What the kernel handed to nobody. */
+        uint64_t unpaid =
+            found->all_told ? less(counted->own_ns, sum(user, system)) : found->unpaid_ns;
+        if (unpaid > 0 && split) {
+            uint64_t part = share(unpaid, counted->user_ns, counted->system_ns);
             user = sum(user, part);
-            system = sum(system, found->unpaid_ns - part);
+            system = sum(system, unpaid - part);
         }
         s->cpu.user_ns = user;
         s->cpu.system_ns = system;

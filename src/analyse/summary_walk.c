@@ -312,6 +312,7 @@ static int close_lineage(struct pass *pass)
     pass->found->reaped_base_user_ns = pass->lineage.base_user_ns;
     pass->found->reaped_base_system_ns = pass->lineage.base_system_ns;
     pass->found->unpaid_ns = lineage_unpaid_ns(pass->lineage.lineage);
+    pass->found->all_told = pass->lineage.all_told;
     return r;
 }
 

@@ -8,6 +8,7 @@
 struct walked {
     uint64_t tree_cpu_ns; /* T of lineage.h */
     uint64_t unpaid_ns;   /* lineage_unpaid_ns */
+    bool all_told;        /* of struct lineage_walk */
     uint64_t reaped_base_user_ns,
         reaped_base_system_ns; /* the recorder's children before the job */
     bool any_process_sample;

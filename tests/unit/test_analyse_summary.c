@@ -131,6 +131,74 @@ static void counts_a_job(void **state)
     assert_true(s->rows[0].has_children && !s->rows[0].cpu_exact);
 }
 
+/* The kernel told that it used so much itself, and was handed so much, in ms. */
+static void end_with_account(struct actor *a, uint64_t own_ms, uint64_t children_ms)
+{
+    story_exit(&t.story, a, &(struct record_exit){.flags = EXIT_STATUS});
+    record_put(&t.story.journal,
+               &(struct record){.type = RECORD_ACCOUNT,
+                                .account = {.entity = a->entity,
+                                            .known = ACCOUNT_CPU | ACCOUNT_SPLIT | ACCOUNT_CHILDREN,
+                                            .cpu_ns = own_ms * MS,
+                                            .user_ns = own_ms * MS,
+                                            .children_user_ns = children_ms * MS}});
+}
+
+#define ORPHANS 50
+
+/*
+ * The root is its tree's subreaper. Its child leaves orphans of 1 ms each, which it reaps long after
+ * they ended: all of it is in the accounts, and nothing of it was used by anybody else.
+ */
+static void what_a_subreaper_is_handed_counts_once(void **state)
+{
+    struct story *s = &t.story;
+    story_begin(s, "launch");
+    story_text(s, "follow", "bpf");
+    struct actor *root = story_birth(s, 10, NULL, NEW_ROOT, "init");
+    struct actor *middle = story_birth(s, 11, root, BIRTH_FORKED, "middle");
+    struct actor *orphan[ORPHANS];
+    story_tick(s);
+    for (uint32_t i = 0; i < ORPHANS; i++)
+        orphan[i] = story_birth(s, 100 + i, middle, BIRTH_FORKED, "orphan");
+    end_with_account(middle, 2, 0);
+    story_tick(s);
+    for (uint32_t i = 0; i < ORPHANS; i++)
+        end_with_account(orphan[i], 1, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        story_tick(s);
+        actor_cpu(root, 10 + i, i < 5 ? 0 : 2 + ORPHANS);
+        story_put(s, root);
+    }
+    story_tick(s);
+    end_with_account(root, 20, 2 + ORPHANS);
+    story_end(s, 20 + 2 + ORPHANS, 0);
+    summarise();
+    assert_int_equal(t.s.cpu.total_ns, (20 + 2 + ORPHANS) * MS);
+    assert_int_equal(t.s.completeness.unaccounted_ns, 0);
+    for (size_t i = 0; i < t.s.row_count; i++)
+        assert_int_equal(t.s.rows[i].unseen_ns, 0);
+    assert_int_equal(t.s.rows[0].cpu_ns, 20 * MS);
+}
+
+/* An orphan that nobody waits for is in no sum but that of the accounts. */
+static void what_is_handed_to_nobody_counts(void **state)
+{
+    struct story *s = &t.story;
+    story_begin(s, "launch");
+    story_text(s, "follow", "bpf");
+    struct actor *root = story_birth(s, 10, NULL, NEW_ROOT, "ignores");
+    struct actor *child = story_birth(s, 11, root, BIRTH_FORKED, "ignored");
+    story_tick(s);
+    end_with_account(child, 7, 0);
+    story_tick(s);
+    end_with_account(root, 3, 0);
+    story_end(s, 3, 0);
+    summarise();
+    assert_int_equal(t.s.cpu.total_ns, 10 * MS);
+    assert_int_equal(t.s.cpu.user_ns, 10 * MS);
+}
+
 static void knows_what_a_killed_recorder_left(void **state)
 {
     tell_of_make();
@@ -354,6 +422,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(counts_a_job, end),
+        cmocka_unit_test_teardown(what_a_subreaper_is_handed_counts_once, end),
+        cmocka_unit_test_teardown(what_is_handed_to_nobody_counts, end),
         cmocka_unit_test_teardown(knows_what_a_killed_recorder_left, end),
         cmocka_unit_test_teardown(the_kernels_peak_counts, end),
         cmocka_unit_test_teardown(an_attached_processs_past_does_not_count, end),
