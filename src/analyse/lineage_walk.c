@@ -101,7 +101,7 @@ void lineage_walk_done(struct lineage_walk *walk)
 
 /* ---- births and ends ---- */
 
-static int register_birth(struct lineage_walk *walk, const struct tacho_process *p)
+int lineage_walk_born(struct lineage_walk *walk, const struct tacho_process *p)
 {
     bool forked = (p->flags & TACHO_PROCESS_FORKED) != 0;
     uint64_t start_ns = p->start_ns < p->seen_ns ? p->start_ns : p->seen_ns;
@@ -133,12 +133,11 @@ static void feed_account(struct lineage_walk *walk, const struct tacho_process *
     lineage_put(walk->lineage, p->entity, &put);
 }
 
-static void end_process(struct lineage_walk *walk, uint32_t entity)
+void lineage_walk_ended(struct lineage_walk *walk, const struct tacho_process *p)
 {
-    const struct tacho_process *p = tacho_process_of(walk->rec, entity);
-    if (p != NULL && (p->flags & TACHO_PROCESS_ACCOUNT) != 0)
+    if ((p->flags & TACHO_PROCESS_ACCOUNT) != 0)
         feed_account(walk, p);
-    lineage_end(walk->lineage, entity);
+    lineage_end(walk->lineage, p->entity);
 }
 
 /* Births and ends up to `now_ns`, for the tick that begins. */
@@ -148,13 +147,13 @@ static int catch_up(struct lineage_walk *walk, uint64_t now_ns)
         const struct tacho_process *p = tacho_process(walk->rec, walk->next_birth);
         if (p->seen_ns > now_ns)
             break;
-        int r = register_birth(walk, p);
+        int r = lineage_walk_born(walk, p);
         if (r != 0)
             return r;
     }
     for (; walk->next_end < walk->end_count && walk->ends[walk->next_end].end_ns <= now_ns;
          walk->next_end++)
-        end_process(walk, walk->ends[walk->next_end].entity);
+        lineage_walk_ended(walk, tacho_process_of(walk->rec, walk->ends[walk->next_end].entity));
     return 0;
 }
 
@@ -167,16 +166,15 @@ int lineage_walk_tick(struct lineage_walk *walk, uint64_t time_ns)
 
 /* ---- samples ---- */
 
-int lineage_walk_process(struct lineage_walk *walk, size_t place, const struct tacho_sample *sample,
+int lineage_walk_seen(struct lineage_walk *walk, size_t place)
+{
+    return place >= walk->next_birth ? lineage_walk_born(walk, tacho_process(walk->rec, place)) : 0;
+}
+
+void lineage_walk_sample(struct lineage_walk *walk, const struct tacho_sample *sample,
                          struct lineage_sample *ret_put)
 {
     const struct positions *p = &walk->process;
-    if (place >= walk->next_birth) {
-        /* Seen during this very tick. */
-        int r = register_birth(walk, tacho_process(walk->rec, place));
-        if (r != 0)
-            return r;
-    }
     struct lineage_sample put = {
         .idle = sample->idle,
         .cpu_known = sample_fresh(sample, p, PROCESS_CPU),
@@ -200,7 +198,15 @@ int lineage_walk_process(struct lineage_walk *walk, size_t place, const struct t
     put.io_known = put.io_mask != 0;
     lineage_put(walk->lineage, sample->entity, &put);
     *ret_put = put;
-    return 0;
+}
+
+int lineage_walk_process(struct lineage_walk *walk, size_t place, const struct tacho_sample *sample,
+                         struct lineage_sample *ret_put)
+{
+    int r = lineage_walk_seen(walk, place);
+    if (r == 0)
+        lineage_walk_sample(walk, sample, ret_put);
+    return r;
 }
 
 static void put_reaped(struct lineage_walk *walk, uint64_t user_ns, uint64_t system_ns)

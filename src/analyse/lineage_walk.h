@@ -57,7 +57,22 @@ int lineage_walk_tick(struct lineage_walk *walk, uint64_t time_ns);
  */
 int lineage_walk_process(struct lineage_walk *walk, size_t place, const struct tacho_sample *sample,
                          struct lineage_sample *ret_put);
+
+/*
+ * The two halves of it: the process at that place exists, were it seen during this very tick (0 or
+ * -ENOMEM); and what was sampled of a process that is known.
+ */
+int lineage_walk_seen(struct lineage_walk *walk, size_t place);
+void lineage_walk_sample(struct lineage_walk *walk, const struct tacho_sample *sample,
+                         struct lineage_sample *ret_put);
 void lineage_walk_tree(struct lineage_walk *walk, const struct tacho_sample *sample);
+
+/*
+ * For a recording that tells of no processes, since they are told as they come: within a tick, before
+ * the first sample of a process, and once it has ended. 0 or -ENOMEM.
+ */
+int lineage_walk_born(struct lineage_walk *walk, const struct tacho_process *process);
+void lineage_walk_ended(struct lineage_walk *walk, const struct tacho_process *process);
 
 /*
  * After the last tick: what ended during it, and the recorder's final account of its children. All

@@ -22,7 +22,7 @@
 #define CREATE_BYTES 32
 
 struct one {
-    int file;
+    int file, pid;
     uint64_t time_ns, cpu_ns; /* of the sample before; time 0: none */
 };
 
@@ -31,16 +31,16 @@ struct directory {
     struct folder parent, folder;
     int sums, pids;
     struct one *one; /* by place */
+    size_t places;
     struct positions position;
     uint64_t memory_bytes; /* of the machine; 0 unknown */
-    size_t told;           /* processes of which pids.txt knows */
 };
 
 static void put_time(struct directory *d, struct buffer *out, uint64_t mono_ns)
 {
     char text[32];
     struct tm local = {0};
-    time_t seconds = (time_t)(tacho_real_ns(d->export->rec, mono_ns) / NS_PER_S);
+    time_t seconds = (time_t)(export_real_ns(d->export, mono_ns) / NS_PER_S);
     localtime_r(&seconds, &local);
     buffer_put(out, text, strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local));
 }
@@ -52,23 +52,13 @@ static void create_text(const struct tacho_process *p, char ret[CREATE_BYTES])
     snprintf(ret, CREATE_BYTES, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
 }
 
-/* A file of its own, whole: 0 or negative errno. */
-static int put_file(struct directory *d, const char *name, const struct buffer *content)
-{
-    if (content->failed)
-        return -ENOMEM;
-    int file = folder_make(&d->folder, name);
-    if (file < 0)
-        return file;
-    buffer_put(folder_out(&d->folder, file), content->data, content->len);
-    return folder_finish(&d->folder, file);
-}
-
 /* ---- processes ---- */
 
-static int put_commands(struct directory *d, const struct tacho_process *p, const char *create)
+/* `again`: it is another program than the one that was told of. */
+static int put_commands(struct directory *d, const struct tacho_process *p, bool again)
 {
-    char name[80];
+    char name[80], create[CREATE_BYTES];
+    create_text(p, create);
     struct buffer text = {0}, json = {0};
     buffer_put_byte(&json, '[');
     for (size_t at = 0; at < p->argv_bytes;) {
@@ -82,18 +72,31 @@ static int put_commands(struct directory *d, const struct tacho_process *p, cons
     buffer_put_text(&json, "]\n");
     buffer_put_byte(&text, '\n');
     snprintf(name, sizeof name, "command-%d_%s.txt", p->pid, create);
-    int r = put_file(d, name, &text);
+    int r = folder_write(&d->folder, name, &text, again);
     snprintf(name, sizeof name, "command-%d_%s.json", p->pid, create);
     if (r == 0)
-        r = put_file(d, name, &json);
+        r = folder_write(&d->folder, name, &json, again);
     buffer_done(&text);
     buffer_done(&json);
     return r;
 }
 
-static int tell_process(struct directory *d, size_t place)
+static int reserve(struct directory *d, size_t place)
 {
-    const struct tacho_process *p = tacho_process(d->export->rec, place);
+    if (place < d->places)
+        return 0;
+    size_t places = place < 32 ? 64 : 2 * place;
+    struct one *grown = reallocarray(d->one, places, sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    d->one = grown;
+    d->places = places;
+    return 0;
+}
+
+static int on_born(void *user, size_t place, const struct tacho_process *p)
+{
+    struct directory *d = user;
     struct buffer *out = folder_out(&d->folder, d->pids);
     char create[CREATE_BYTES], name[80];
     create_text(p, create);
@@ -101,14 +104,16 @@ static int tell_process(struct directory *d, size_t place)
     buffer_printf(out, "\t%d\t%s\n", p->pid, create);
     int r = folder_put(&d->folder, d->pids);
     if (r == 0)
-        r = put_commands(d, p, create);
+        r = put_commands(d, p, false);
+    if (r == 0)
+        r = reserve(d, place);
     if (r < 0)
         return r;
     snprintf(name, sizeof name, "metrics-%d_%s.csv", p->pid, create);
     int file = folder_make(&d->folder, name);
     if (file < 0)
         return file;
-    d->one[place].file = file;
+    d->one[place] = (struct one){.file = file, .pid = p->pid};
     buffer_put_text(folder_out(&d->folder, file),
                     "Time,PID,Virt,Res,CPU,Memory,TCP Connections,Thread Count,User,System,"
                     "Children_User,Children_System,IO,uss,swap,processor_num,core_num,cpu_num,"
@@ -117,17 +122,10 @@ static int tell_process(struct directory *d, size_t place)
     return folder_put(&d->folder, file);
 }
 
-/* All that were seen by then, sampled or not. */
-static int tell_processes(struct directory *d, uint64_t until_ns)
+static int on_changed(void *user, size_t place, const struct tacho_process *p)
 {
-    const struct tacho_recording *rec = d->export->rec;
-    int r = 0;
-    for (; r == 0 && d->told < tacho_process_count(rec); d->told++) {
-        if (tacho_process(rec, d->told)->seen_ns > until_ns)
-            break;
-        r = tell_process(d, d->told);
-    }
-    return r;
+    (void)place;
+    return put_commands(user, p, true);
 }
 
 /* ---- samples ---- */
@@ -214,7 +212,7 @@ static void put_row(struct buffer *out, struct directory *d, size_t place,
     static const unsigned io[] = {PROCESS_READ_COUNT,  PROCESS_WRITE_COUNT, PROCESS_READ_BYTES,
                                   PROCESS_WRITE_BYTES, PROCESS_READ_CHARS,  PROCESS_WRITE_CHARS};
     put_time(d, out, sample->time_ns);
-    buffer_printf(out, ",%d", tacho_process(d->export->rec, place)->pid);
+    buffer_printf(out, ",%d", d->one[place].pid);
     put_value(out, d, sample, PROCESS_VMS);
     put_value(out, d, sample, PROCESS_RSS);
     put_cpu(out, d, &d->one[place], sample);
@@ -243,11 +241,6 @@ static void put_row(struct buffer *out, struct directory *d, size_t place,
 static int on_process(void *user, size_t place, const struct tacho_sample *sample)
 {
     struct directory *d = user;
-    int r = tell_processes(d, sample->time_ns);
-    if (r == 0 && place >= d->told)
-        r = tell_processes(d, UINT64_MAX); /* sampled before it was seen: all in order */
-    if (r < 0)
-        return r;
     put_row(folder_out(&d->folder, d->one[place].file), d, place, sample);
     return folder_put(&d->folder, d->one[place].file);
 }
@@ -282,14 +275,9 @@ static int on_tick(void *user, const struct tree_tick *tick)
 }
 
 /* One that was too short to be sampled, as the kernel told of it at its end. */
-static int put_missed(struct directory *d, size_t place)
+static void put_missed(struct directory *d, struct buffer *out, const struct tacho_process *p)
 {
-    const struct tacho_process *p = tacho_process(d->export->rec, place);
     const struct tacho_account *a = &p->account;
-    if (d->one[place].time_ns != 0 || (p->flags & TACHO_PROCESS_ACCOUNT) == 0 ||
-        (p->flags & TACHO_PROCESS_ENDED) == 0 || p->end_ns == TACHO_TIME_UNKNOWN)
-        return 0;
-    struct buffer *out = folder_out(&d->folder, d->one[place].file);
     put_time(d, out, p->end_ns);
     buffer_printf(out, ",%d,,,,,,", p->pid);
     put_seconds(out, (a->known & TACHO_ACCOUNT_SPLIT) != 0, a->user_ns);
@@ -305,7 +293,16 @@ static int put_missed(struct directory *d, size_t place)
             buffer_printf(out, "%" PRIu64, io[i]);
     }
     buffer_put_byte(out, '\n');
-    return folder_put(&d->folder, d->one[place].file);
+}
+
+static int on_ended(void *user, size_t place, const struct tacho_process *p)
+{
+    struct directory *d = user;
+    const struct one *one = &d->one[place];
+    if (one->time_ns == 0 && (p->flags & TACHO_PROCESS_ACCOUNT) != 0 &&
+        (p->flags & TACHO_PROCESS_ENDED) != 0 && p->end_ns != TACHO_TIME_UNKNOWN)
+        put_missed(d, folder_out(&d->folder, one->file), p);
+    return folder_finish(&d->folder, one->file);
 }
 
 /* ---- the machine ---- */
@@ -351,9 +348,10 @@ static int put_processors(struct directory *d)
         buffer_put_byte(&details, '}');
     }
     buffer_put_text(&details, "\n]\n");
-    int r = of_package == NULL ? -ENOMEM : put_file(d, "core_affinity.json", &affinity);
+    int r = of_package == NULL ? -ENOMEM
+                               : folder_write(&d->folder, "core_affinity.json", &affinity, false);
     if (r == 0)
-        r = put_file(d, "cpu_details.json", &details);
+        r = folder_write(&d->folder, "cpu_details.json", &details, false);
     free(of_package);
     buffer_done(&affinity);
     buffer_done(&details);
@@ -362,23 +360,14 @@ static int put_processors(struct directory *d)
 
 /* ---- the whole ---- */
 
-static int root_pid(const struct tacho_recording *rec)
-{
-    for (size_t i = 0; i < tacho_process_count(rec); i++)
-        if ((tacho_process(rec, i)->flags & TACHO_PROCESS_ROOT) != 0)
-            return tacho_process(rec, i)->pid;
-    return tacho_process_count(rec) > 0 ? tacho_process(rec, 0)->pid : 0;
-}
-
-static int open_files(struct directory *d)
+static int open_files(struct directory *d, int root)
 {
     char name[64], pid[24];
     struct tm local = {0};
     const struct export_options *options = &d->export->options;
-    time_t seconds = (time_t)(tacho_real_ns(d->export->rec, d->export->start_ns) / NS_PER_S);
+    time_t seconds = (time_t)(export_real_ns(d->export, d->export->start_ns) / NS_PER_S);
     localtime_r(&seconds, &local);
     size_t n = strftime(name, sizeof name, "%Y_%m_%d-%H_%M-", &local);
-    int root = root_pid(d->export->rec);
     snprintf(name + n, sizeof name - n, "%d", root);
     int r = folder_open(&d->parent, AT_FDCWD, options->output, options->overwrite);
     if (r == 0)
@@ -387,7 +376,7 @@ static int open_files(struct directory *d)
     n = (size_t)snprintf(pid, sizeof pid, "%d\n", root);
     buffer_put(&reference, pid, n);
     if (r == 0)
-        r = put_file(d, "reference_pid.txt", &reference);
+        r = folder_write(&d->folder, "reference_pid.txt", &reference, false);
     buffer_done(&reference);
     if (r < 0 || (r = d->pids = folder_make(&d->folder, "pids.txt")) < 0 ||
         (r = d->sums = folder_make(&d->folder, "agg_metrics.tsv")) < 0)
@@ -400,34 +389,53 @@ static int open_files(struct directory *d)
     return put_processors(d);
 }
 
-static int put_all(struct directory *d)
+static int open_directory(struct export *export, int root_pid, struct tree_listener *ret)
 {
-    const struct tacho_recording *rec = d->export->rec;
-    d->one = calloc(tacho_process_count(rec) + 1, sizeof *d->one);
-    if (d->one == NULL)
+    struct directory *d = calloc(1, sizeof *d);
+    if (d == NULL)
         return -ENOMEM;
-    positions_find(rec, TACHO_PROCESS, &d->position);
-    if (!tacho_fact_number(rec, "memory_bytes", &d->memory_bytes))
+    *d = (struct directory){.export = export, .parent = {.fd = -1}, .folder = {.fd = -1}};
+    *ret = (struct tree_listener){.user = d,
+                                  .born = on_born,
+                                  .changed = on_changed,
+                                  .process = on_process,
+                                  .ended = on_ended,
+                                  .tick = on_tick};
+    positions_find(export->rec, TACHO_PROCESS, &d->position);
+    if (!tacho_fact_number(export->rec, "memory_bytes", &d->memory_bytes))
         d->memory_bytes = 0;
-    int r = open_files(d);
-    if (r == 0)
-        r = tree_ticks_run(d->export, &(struct tree_listener){d, on_process, on_tick});
-    if (r == 0)
-        r = tell_processes(d, UINT64_MAX);
-    for (size_t i = 0; r == 0 && i < d->told; i++)
-        r = put_missed(d, i);
-    return r;
+    return open_files(d, root_pid);
 }
+
+static int flush_directory(void *user)
+{
+    struct directory *d = user;
+    return folder_flush(&d->folder);
+}
+
+/* What is left over by a reason to end early is tried. */
+static void close_directory(void *user)
+{
+    struct directory *d = user;
+    if (d == NULL)
+        return;
+    folder_close(&d->folder);
+    d->export->drain.refused |= d->folder.refused || d->parent.refused;
+    folder_close(&d->parent);
+    free(d->one);
+    free(d);
+}
+
+static const struct tree_writer directory_writer = {open_directory, flush_directory,
+                                                    close_directory};
 
 static int directory_whole(struct export *export)
 {
-    struct directory d = {.export = export, .parent = {.fd = -1}, .folder = {.fd = -1}};
-    int r = put_all(&d), closed = folder_close(&d.folder);
-    export->drain.refused |= d.folder.refused || d.parent.refused;
-    folder_close(&d.parent);
-    free(d.one);
-    return r < 0 ? r : closed;
+    return tree_ticks_write(export, &directory_writer);
 }
 
-const struct export_format export_directory = {
-    .name = "directory", .whole = directory_whole, .needs_clock = true, .makes_files = true};
+const struct export_format export_directory = {.name = "directory",
+                                               .whole = directory_whole,
+                                               .tree = &directory_writer,
+                                               .needs_clock = true,
+                                               .makes_files = true};

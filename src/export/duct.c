@@ -207,7 +207,8 @@ static int put_all(struct duct *d, struct job_totals *totals)
     if (r == 0)
         r = d->usage = folder_make(&d->folder, "usage.jsonl");
     if (r >= 0)
-        r = tree_ticks_run(d->export, &(struct tree_listener){d, on_process, on_tick});
+        r = tree_ticks_run(
+            d->export, &(struct tree_listener){.user = d, .process = on_process, .tick = on_tick});
     d->export->walk = 1;
     if (r == 0)
         r = job_totals_gather(d->export, totals);

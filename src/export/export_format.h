@@ -13,6 +13,7 @@
 #include "export/cell.h"
 
 struct export;
+struct tree_writer;
 
 struct export_format {
     const char *name; /* as --to names it */
@@ -21,8 +22,10 @@ struct export_format {
                 size_t n);
     void (*end)(struct buffer *ret);
     int (*whole)(struct export *export); /* 0 or negative errno */
-    bool needs_marks;                    /* without any there is nothing to show */
-    bool needs_clock;                    /* the wall clock */
+    const struct tree_writer
+        *tree;               /* the same tick by tick, also of what is recorded now; or NULL */
+    bool needs_marks;        /* without any there is nothing to show */
+    bool needs_clock;        /* the wall clock */
     const char *takes_table; /* of whole formats: the one --table that they know, or NULL */
     bool makes_file;         /* it opens options.output itself, and calls no `write` */
     bool makes_files;        /* it makes files in the folder options.output */

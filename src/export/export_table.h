@@ -32,6 +32,10 @@ struct export
     const struct export_taker *taker; /* NULL: the format */
     unsigned walk, walks;             /* through the recording: done, and in all; 0 is 1 */
     uint64_t now_ns;                  /* where this walk is */
+    struct export_live {              /* of what is recorded now; else zeroes */
+        uint64_t mono_ns, real_ns;    /* one moment on both clocks, at the last tick */
+        uint64_t sample_cpu_ns;       /* what the first samples took */
+    } live;
 };
 
 extern const struct export_table table_samples, table_processes, table_machine;
@@ -45,6 +49,9 @@ static inline void export_is_at(struct export *export, uint64_t mono_ns)
     if (export->options.format->makes_files && export->options.waiting != NULL)
         export->options.waiting(export->options.waiting_user);
 }
+
+/* The wall clock at a moment. */
+uint64_t export_real_ns(const struct export *export, uint64_t mono_ns);
 
 /* A moment as the options want it. */
 struct cell export_moment(const struct export *export, uint64_t mono_ns);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,10 +25,14 @@ int folder_open(struct folder *folder, int at, const char *path, bool overwrite)
     return folder->fd < 0 ? refused(folder) : 0;
 }
 
-int folder_make(struct folder *folder, const char *name)
+/* A number: one that is free again, or a new one. */
+static int number(struct folder *folder)
 {
-    if (strchr(name, '/') != NULL || name[0] == '\0')
-        return -EINVAL;
+    if (folder->vacant > 0) {
+        int file = folder->vacant - 1;
+        folder->vacant = folder->file[file].next_vacant;
+        return file;
+    }
     if (folder->files == folder->cap) {
         size_t cap = folder->cap == 0 ? 16 : folder->cap * 2;
         struct folder_file *grown = reallocarray(folder->file, cap, sizeof *grown);
@@ -36,16 +41,37 @@ int folder_make(struct folder *folder, const char *name)
         folder->file = grown;
         folder->cap = cap;
     }
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-    int fd = openat(folder->fd, name, flags | (folder->overwrite ? O_TRUNC : O_EXCL), 0600);
-    if (fd < 0)
-        return refused(folder);
-    close(fd);
-    struct folder_file file = {.name = strdup(name)};
-    if (file.name == NULL)
-        return -ENOMEM;
-    folder->file[folder->files] = file;
     return (int)folder->files++;
+}
+
+static void free_number(struct folder *folder, int file)
+{
+    folder->file[file] = (struct folder_file){.next_vacant = folder->vacant};
+    folder->vacant = file + 1;
+}
+
+static int create(struct folder *folder, const char *name, bool replace)
+{
+    if (strchr(name, '/') != NULL || name[0] == '\0')
+        return -EINVAL;
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    int fd = openat(folder->fd, name, flags | (replace ? O_TRUNC : O_EXCL), 0600);
+    return fd < 0 ? refused(folder) : fd;
+}
+
+int folder_make(struct folder *folder, const char *name)
+{
+    int fd = create(folder, name, folder->overwrite);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    char *kept = strdup(name);
+    int file = kept == NULL ? -ENOMEM : number(folder);
+    if (file < 0)
+        free(kept);
+    else
+        folder->file[file] = (struct folder_file){.name = kept};
+    return file;
 }
 
 struct buffer *folder_out(struct folder *folder, int file)
@@ -53,18 +79,22 @@ struct buffer *folder_out(struct folder *folder, int file)
     return &folder->file[file].out;
 }
 
-static int append(int fd, const uint8_t *at, size_t n)
+/* All of it, or where that is refused, if possible, nothing: what follows a torn line reads wrong. */
+static int append(int fd, const struct buffer *out)
 {
-    while (n > 0) {
-        ssize_t written = write(fd, at, n);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? -errno : -EIO;
-        at += written;
-        n -= (size_t)written;
+    size_t done = 0;
+    int error = 0;
+    while (done < out->len && error == 0) {
+        ssize_t written = write(fd, out->data + done, out->len - done);
+        if (written > 0)
+            done += (size_t)written;
+        else if (written == 0 || errno != EINTR)
+            error = written < 0 ? -errno : -EIO;
     }
-    return 0;
+    off_t end = error == 0 || done == 0 ? -1 : lseek(fd, 0, SEEK_END);
+    if (end >= (off_t)done && ftruncate(fd, end - (off_t)done) != 0)
+        error = error == 0 ? -errno : error;
+    return error;
 }
 
 static int write_out(struct folder *folder, struct folder_file *file)
@@ -76,7 +106,7 @@ static int write_out(struct folder *folder, struct folder_file *file)
     int fd = openat(folder->fd, file->name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return refused(folder);
-    int r = append(fd, file->out.data, file->out.len);
+    int r = append(fd, &file->out);
     if (close(fd) != 0 && r == 0)
         r = -errno;
     folder->refused |= r < 0;
@@ -86,13 +116,19 @@ static int write_out(struct folder *folder, struct folder_file *file)
     return r;
 }
 
-static int write_all(struct folder *folder)
+int folder_flush(struct folder *folder)
 {
     int r = 0;
-    for (size_t i = 0; i < folder->files && r == 0; i++) {
+    for (size_t i = 0; i < folder->files && r == 0; i++)
         r = write_out(folder, &folder->file[i]);
+    return r;
+}
+
+static int write_all(struct folder *folder)
+{
+    int r = folder_flush(folder);
+    for (size_t i = 0; i < folder->files && r == 0; i++)
         buffer_done(&folder->file[i].out);
-    }
     return r;
 }
 
@@ -107,8 +143,29 @@ int folder_put(struct folder *folder, int file)
 
 int folder_finish(struct folder *folder, int file)
 {
-    int r = write_out(folder, &folder->file[file]);
-    buffer_done(&folder->file[file].out);
+    struct folder_file *f = &folder->file[file];
+    int r = write_out(folder, f);
+    folder->gathered -= f->counted;
+    buffer_done(&f->out);
+    free(f->name);
+    free_number(folder, file);
+    return r;
+}
+
+int folder_write(struct folder *folder, const char *name, const struct buffer *content, bool again)
+{
+    static const char unfinished[] = "unfinished";
+    if (content->failed)
+        return -ENOMEM;
+    int fd = create(folder, again ? unfinished : name, again || folder->overwrite);
+    if (fd < 0)
+        return fd;
+    int r = append(fd, content);
+    if (close(fd) != 0 && r == 0)
+        r = -errno;
+    if (r == 0 && again && renameat(folder->fd, unfinished, folder->fd, name) != 0)
+        r = -errno;
+    folder->refused |= r < 0;
     return r;
 }
 

@@ -11,6 +11,7 @@ struct folder_file {
     char *name;
     struct buffer out;
     size_t counted; /* of it, in `gathered` */
+    int next_vacant;
 };
 
 struct folder {
@@ -19,6 +20,7 @@ struct folder {
     bool refused; /* the system did not let it be written */
     struct folder_file *file;
     size_t files, cap;
+    int vacant;      /* the first number that is free again, from 1; 0: none */
     size_t gathered; /* bytes in all buffers */
 };
 
@@ -37,8 +39,17 @@ struct buffer *folder_out(struct folder *folder, int file);
 /* After an append. 0 or negative errno. */
 int folder_put(struct folder *folder, int file);
 
-/* No more is to come for the file: frees what was gathered. 0 or negative errno. */
+/* No more is to come for the file, whose number is given again. 0 or negative errno. */
 int folder_finish(struct folder *folder, int file);
+
+/* Writes what has gathered in all of them. 0 or negative errno. */
+int folder_flush(struct folder *folder);
+
+/*
+ * A whole file at once, without a number. `again`: it takes the place of the one that was written before;
+ * there is always one or the other. 0 or negative errno, as folder_make.
+ */
+int folder_write(struct folder *folder, const char *name, const struct buffer *content, bool again);
 
 /* Writes all that is left, and frees. 0 or negative errno. */
 int folder_close(struct folder *folder);

@@ -55,18 +55,29 @@ static void put_fact_mb(struct buffer *out, const char *name, bool known, uint64
         buffer_printf(out, ",%s:%" PRIu64, name, bytes >> MB_SHIFT);
 }
 
+static bool sample_cost_ns(const struct export *export, double *ret)
+{
+    uint64_t cpu_ns, wall_ns, interval_ns;
+    *ret = (double)export->live.sample_cpu_ns;
+    if (export->live.sample_cpu_ns > 0)
+        return true;
+    if (!tacho_fact_number(export->rec, "recorder_cpu_ns", &cpu_ns) ||
+        !tacho_fact_number(export->rec, "wall_ns", &wall_ns) || wall_ns == 0 ||
+        !tacho_fact_number(export->rec, "interval_ns", &interval_ns))
+        return false;
+    *ret = (double)cpu_ns * (double)interval_ns / (double)wall_ns;
+    return true;
+}
+
 static void put_head(struct resources *s, const struct tree_tick *tick)
 {
     const struct tacho_recording *rec = s->export->rec;
     struct buffer *out = out_of(s);
-    uint64_t cpu_ns, wall_ns, interval_ns, pid, cores;
-    bool timed = tacho_fact_number(rec, "recorder_cpu_ns", &cpu_ns) &&
-                 tacho_fact_number(rec, "wall_ns", &wall_ns) && wall_ns > 0 &&
-                 tacho_fact_number(rec, "interval_ns", &interval_ns);
+    uint64_t pid, cores;
+    double cost_ns;
     buffer_put_text(out, "the cost of one sample was ");
-    if (timed)
-        buffer_printf(out, "%.4e s of CPU\n",
-                      (double)cpu_ns * (double)interval_ns / (double)wall_ns / (double)NS_PER_S);
+    if (sample_cost_ns(s->export, &cost_ns))
+        buffer_printf(out, "%.4e s of CPU\n", cost_ns / (double)NS_PER_S);
     else
         buffer_put_text(out, "not measured\n");
     buffer_printf(out, "logger_process_pid:%" PRIu64,
@@ -144,21 +155,30 @@ static int put_row(void *user, const struct tree_tick *tick)
     return drain_row(&s->export->drain);
 }
 
-static int put_resources(struct export *export)
+static int open_resources(struct export *export, int root_pid, struct tree_listener *ret)
 {
     struct resources *s = calloc(1, sizeof *s);
+    (void)root_pid;
     if (s == NULL)
         return -ENOMEM;
     s->export = export;
     /* Of processes of the machine births and ends may be known, but not what they used. */
     const char *target = tacho_fact_text(export->rec, "target", NULL);
     s->has_processes = target == NULL || strcmp(target, "machine") != 0;
-    int r = tree_ticks_run(export, &(struct tree_listener){.user = s, .tick = put_row});
-    if (r == 0 && !s->begun)
-        put_head(s, &s->last);
-    free(s);
-    return r == 0 ? drain_flush(&export->drain) : r;
+    *ret = (struct tree_listener){.user = s, .tick = put_row};
+    return 0;
 }
+
+/* Where nothing was ever sampled there is a head. */
+static int flush_resources(void *user)
+{
+    struct resources *s = user;
+    if (!s->begun)
+        put_head(s, &s->last);
+    return drain_flush(&s->export->drain);
+}
+
+static const struct tree_writer resources_writer = {open_resources, flush_resources, free};
 
 /* ---- events ---- */
 
@@ -226,8 +246,9 @@ static int put_events(struct export *export)
 
 static int rows_whole(struct export *export)
 {
-    return export->options.table == &table_scopes ? put_events(export) : put_resources(export);
+    return export->options.table == &table_scopes ? put_events(export)
+                                                  : tree_ticks_write(export, &resources_writer);
 }
 
 const struct export_format export_rows_format = {
-    .name = "rows", .whole = rows_whole, .takes_table = "scopes"};
+    .name = "rows", .whole = rows_whole, .tree = &resources_writer, .takes_table = "scopes"};

@@ -155,10 +155,16 @@ unsigned export_progress(const struct export *export)
     return (unsigned)((export->walk * UINT64_C(1000) + done) / walks);
 }
 
+uint64_t export_real_ns(const struct export *export, uint64_t mono_ns)
+{
+    const struct export_live *live = &export->live;
+    return live->mono_ns != 0 ? live->real_ns - live->mono_ns + mono_ns
+                              : tacho_real_ns(export->rec, mono_ns);
+}
+
 struct cell export_moment(const struct export *export, uint64_t mono_ns)
 {
-    uint64_t real_ns =
-        export->options.time == MOMENT_ELAPSED ? 0 : tacho_real_ns(export->rec, mono_ns);
+    uint64_t real_ns = export->options.time == MOMENT_ELAPSED ? 0 : export_real_ns(export, mono_ns);
     return moment_cell(export->options.time, export->start_ns, mono_ns, real_ns);
 }
 

@@ -1,7 +1,6 @@
 #include "read/journal_read.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +8,6 @@
 #include "read/journal_marks.h"
 
 #define EXEC_TEXT_SMALL 4096
-
-/* What a file claims, brought into the API's narrower types. */
-int int_of_number(uint64_t v)
-{
-    if (v > INT64_MAX) /* written from a negative number */
-        return v < (uint64_t)INT_MIN ? INT_MIN : (int)(int64_t)v;
-    return v > INT_MAX ? INT_MAX : (int)v;
-}
 
 static uint32_t u32_of(uint64_t v)
 {
@@ -167,23 +158,9 @@ static int take_note(struct tacho_recording *rec, const struct record_note *r)
 
 /* ---- processes ---- */
 
-/* `ns` moved from one clock to another by the distance between two readings of them; 0 below 0. */
-static uint64_t moved(uint64_t ns, uint64_t from, uint64_t to)
-{
-    if (to >= from)
-        return ns > UINT64_MAX - (to - from) ? UINT64_MAX : ns + (to - from);
-    return ns > from - to ? ns - (from - to) : 0;
-}
-
 static void place_start(struct process_entry *p, const struct record_anchor *anchor)
 {
-    if (p->start_boot_ns == 0) { /* not told: it was seen as it was born */
-        p->process.start_ns = p->process.seen_ns;
-        p->process.start_real_ns = moved(p->process.seen_ns, anchor->mono_ns, anchor->real_ns);
-        return;
-    }
-    p->process.start_ns = moved(p->start_boot_ns, anchor->boot_ns, anchor->mono_ns);
-    p->process.start_real_ns = moved(p->start_boot_ns, anchor->boot_ns, anchor->real_ns);
+    process_place_start(&p->process, p->start_boot_ns, anchor);
 }
 
 static int keep_texts(struct tacho_recording *rec, struct tacho_process *p, struct span comm,
@@ -241,24 +218,7 @@ static int take_birth(struct tacho_recording *rec, const struct record_birth *r)
         return rec->allowance.error;
     e->process = (uint32_t)rec->processes.count;
     p->start_boot_ns = r->start_boot_ns;
-    p->process = (struct tacho_process){
-        .entity = (uint32_t)r->entity,
-        .parent_entity = id_valid(r->parent_entity) ? (uint32_t)r->parent_entity : 0,
-        .flags = (uint32_t)(r->flags & (BIRTH_ROOT | BIRTH_FORKED)),
-        .pid = int_of_number(r->pid),
-        .inner_pid = int_of_number(r->inner_pid),
-        .parent_pid = int_of_number(r->parent_pid),
-        .process_group = int_of_number(r->process_group),
-        .session = int_of_number(r->session),
-        .uid = u32_of(r->uid),
-        .start_ns = TACHO_TIME_UNKNOWN,
-        .seen_ns = r->time_ns,
-        .end_ns = TACHO_TIME_UNKNOWN,
-        .comm = "",
-        .exe = "",
-        .cwd = "",
-        .argv = "",
-    };
+    p->process = process_of_birth(r);
     if (rec->anchors.count > 0)
         place_start(p, chunks_at(&rec->anchors, 0));
     error = keep_texts(rec, &p->process, r->comm, r->exe, r->argv, r->flags);
@@ -304,38 +264,12 @@ static int take_look(struct tacho_recording *rec, const struct record_look *r)
     return error;
 }
 
-/* The bits are the format's. */
-_Static_assert(TACHO_ACCOUNT_CPU == ACCOUNT_CPU && TACHO_ACCOUNT_SPLIT == ACCOUNT_SPLIT &&
-                   TACHO_ACCOUNT_CHILDREN == ACCOUNT_CHILDREN &&
-                   TACHO_ACCOUNT_PEAK_RSS == ACCOUNT_PEAK_RSS &&
-                   TACHO_ACCOUNT_FAULTS == ACCOUNT_FAULTS &&
-                   TACHO_ACCOUNT_SWITCHES == ACCOUNT_SWITCHES && TACHO_ACCOUNT_IO == ACCOUNT_IO &&
-                   TACHO_ACCOUNT_EARLY == ACCOUNT_EARLY,
-               "accounts");
-
 static int take_account(struct tacho_recording *rec, const struct record_account *r)
 {
     struct process_entry *entry = process_find(rec, r->entity);
     if (entry == NULL)
         return 0;
-    entry->process.flags |= TACHO_PROCESS_ACCOUNT;
-    entry->process.account = (struct tacho_account){.known = r->known,
-                                                    .cpu_ns = r->cpu_ns,
-                                                    .user_ns = r->user_ns,
-                                                    .system_ns = r->system_ns,
-                                                    .children_user_ns = r->children_user_ns,
-                                                    .children_system_ns = r->children_system_ns,
-                                                    .peak_rss_bytes = r->peak_rss_bytes,
-                                                    .minor_faults = r->minor_faults,
-                                                    .major_faults = r->major_faults,
-                                                    .voluntary_switches = r->voluntary_switches,
-                                                    .involuntary_switches = r->involuntary_switches,
-                                                    .read_chars = r->read_chars,
-                                                    .write_chars = r->write_chars,
-                                                    .read_count = r->read_count,
-                                                    .write_count = r->write_count,
-                                                    .read_bytes = r->read_bytes,
-                                                    .write_bytes = r->write_bytes};
+    process_take_account(&entry->process, r);
     return 0;
 }
 
@@ -359,31 +293,11 @@ static int take_exit(struct tacho_recording *rec, const struct record_exit *r)
 {
     struct process_entry *entry = process_find(rec, r->entity);
     struct tacho_process *p = entry != NULL ? &entry->process : NULL;
-    /* A second one tells more of the same end: first it was missed, then its parent's wait came. */
     bool again = p != NULL && (p->flags & TACHO_PROCESS_ENDED) != 0;
     if (!again && add_happening(rec, TACHO_ENDED, r->entity, r->time_ns) == NULL)
         return rec->allowance.error;
-    if (p == NULL)
-        return 0;
-    if (!again)
-        p->end_ns = r->time_ns;
-    p->flags |= TACHO_PROCESS_ENDED;
-    if ((r->flags & EXIT_STATUS) != 0) {
-        p->flags |= TACHO_PROCESS_STATUS;
-        p->wait_status = int_of_number(r->status);
-    }
-    if ((r->flags & EXIT_RUSAGE) != 0) {
-        p->flags |= TACHO_PROCESS_RUSAGE;
-        p->exact = (struct tacho_rusage){.user_ns = r->user_ns,
-                                         .system_ns = r->system_ns,
-                                         .peak_rss_bytes = r->peak_rss_bytes,
-                                         .minor_faults = r->minor_faults,
-                                         .major_faults = r->major_faults,
-                                         .read_blocks = r->read_blocks,
-                                         .write_blocks = r->write_blocks,
-                                         .voluntary_switches = r->voluntary_switches,
-                                         .involuntary_switches = r->involuntary_switches};
-    }
+    if (p != NULL)
+        process_take_exit(p, r);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #define TACHO_READ_JOURNAL_READ_H
 
 #include "read/opened.h"
+#include "read/process_told.h"
 
 /* Empty tables. 0 or -ENOMEM. */
 int journal_init(struct tacho_recording *rec);
@@ -21,14 +22,5 @@ int journal_keep(struct tacho_recording *rec, struct span text, const char **ret
 
 /* A key, not 0, of a map, charged to the allowance. 0, -E2BIG or -ENOMEM. */
 int journal_map(struct tacho_recording *rec, struct map *map, uint32_t key, uint64_t place);
-
-/* Whether a number can be the id of an entity, or of something else that the file numbers. */
-static inline bool id_valid(uint64_t id)
-{
-    return id > 0 && id <= UINT32_MAX;
-}
-
-/* A number in an int, as near as it gets. */
-int int_of_number(uint64_t v);
 
 #endif
