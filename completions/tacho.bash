@@ -86,7 +86,7 @@ _tacho_record()
     -i | --interval | -d | --duration) return ;;
     --wait) _tacho_words "$cur" 'root tree'; return ;;
     --follow) _tacho_words "$cur" 'auto bpf connector perf poll ptrace'; return ;;
-    --stream) _tacho_words "$cur" 'csv tsv jsonl'; return ;;
+    --stream) _tacho_words "$cur" 'csv tsv jsonl rows directory'; return ;;
     esac
     at=$(_tacho_command_at)
     if ((at == 0)); then

@@ -82,7 +82,7 @@ complete -c tacho -n __fish_tacho_recording -s p -l pid -x -a '(__fish_complete_
 complete -c tacho -n __fish_tacho_recording -s a -l all -d 'Record the machine alone'
 complete -c tacho -n __fish_tacho_recording -l wait -x -a 'root\t"with the command itself" tree\t"with its last descendant"' -d 'When a command counts as finished'
 complete -c tacho -n __fish_tacho_recording -l follow -x -a 'auto bpf connector perf poll ptrace' -d 'How descendants are found'
-complete -c tacho -n __fish_tacho_recording -l stream -x -a 'csv tsv jsonl' -d 'Rows instead of a recording'
+complete -c tacho -n __fish_tacho_recording -l stream -x -a 'csv tsv jsonl rows directory' -d 'As it is sampled, instead of a recording'
 complete -c tacho -n __fish_tacho_recording -l force -d 'Replace the file where it exists'
 complete -c tacho -n __fish_tacho_recording -l status -d 'Status line even where the command has the terminal'
 complete -c tacho -n __fish_tacho_recording -s q -l quiet -d 'Say nothing but errors'

@@ -28,7 +28,8 @@ static const char help[] =
     "      --follow auto|bpf|connector|perf|poll|ptrace\n"
     "                          how descendants are found; auto: the best that works here\n"
     "                          (tacho doctor says which do)\n"
-    "      --stream csv|tsv|jsonl  rows on stdout, or to -o FILE, instead of a recording\n"
+    "      --stream FORMAT     instead of a recording, as it is sampled: csv, tsv, jsonl or rows\n"
+    "                          to stdout or -o FILE; directory to -o FOLDER\n"
     "      --status            the live status line also where the command has the terminal,\n"
     "                          too: only for one that writes nothing there\n"
     "  -q, --quiet             say nothing but errors; no status line\n"
@@ -100,8 +101,8 @@ static int take_choice(struct record_options *o, int option, const char *text)
                              text);
     } else {
         o->stream = export_format_find(text);
-        if (o->stream == NULL || o->stream->row == NULL)
-            return cli_usage("--stream takes 'csv', 'tsv' or 'jsonl', not '%s'", text);
+        if (o->stream == NULL || (o->stream->row == NULL && o->stream->tree == NULL))
+            return cli_usage("--stream takes csv, tsv, jsonl, rows or directory, not '%s'", text);
     }
     return 0;
 }
@@ -126,6 +127,17 @@ static int take_option(struct record_options *o, int option, const char *value)
     }
 }
 
+static int check_stream(const struct record_options *o)
+{
+    if (o->stream == NULL || !o->stream->makes_files)
+        return 0;
+    if (o->target == TARGET_MACHINE)
+        return cli_usage("a %s is of processes: give a command or -p PID, not -a", o->stream->name);
+    if (o->output == NULL || strcmp(o->output, "-") == 0)
+        return cli_usage("a %s is a folder: name it with -o", o->stream->name);
+    return 0;
+}
+
 /* That exactly one target was named. */
 static int check_target(struct record_options *o, int argc, char **argv)
 {
@@ -145,7 +157,7 @@ static int check_target(struct record_options *o, int argc, char **argv)
     }
     if (o->output != NULL && o->output[0] == '\0')
         return cli_usage("the name of the output file is empty");
-    return 0;
+    return check_stream(o);
 }
 
 int record_options_parse(int argc, char **argv, struct record_options *ret, int *ret_status)

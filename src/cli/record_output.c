@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -52,11 +53,28 @@ static void on_trouble(void *user, int error)
         cli_say("writing %s again", output->path);
 }
 
+/* A folder that cannot be written is better known of before there is a job. 0 or -errno. */
+static int try_folder(const char *path)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return -errno;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
 static int open_stream(struct record_output *output, const struct record_options *o,
                        uint64_t now_ns)
 {
     int fd = STDOUT_FILENO;
-    if (o->output != NULL && strcmp(o->output, "-") != 0) {
+    bool folder = o->stream->makes_files;
+    if (folder) {
+        int r = try_folder(output->path);
+        if (r < 0)
+            return create_failed(output->path, r);
+    } else if (o->output != NULL && strcmp(o->output, "-") != 0) {
         int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (o->force ? O_TRUNC : O_EXCL);
         fd = output->stream_fd = open(output->path, flags, 0600);
     } else {
@@ -64,7 +82,13 @@ static int open_stream(struct record_output *output, const struct record_options
     }
     if (fd < 0)
         return create_failed(output->path, -errno);
-    int r = stream_new(o->stream, o->target == TARGET_MACHINE, fd, now_ns, &output->stream);
+    int r = stream_new(&(struct stream_options){.format = o->stream,
+                                                .machine = o->target == TARGET_MACHINE,
+                                                .fd = fd,
+                                                .folder = output->path,
+                                                .overwrite = o->force,
+                                                .start_ns = now_ns},
+                       &output->stream);
     if (r != 0)
         return cli_failed("cannot begin the stream: %s", strerror(-r));
     output->sink = stream_sink(output->stream);

@@ -1,4 +1,4 @@
-/* Where `tacho record` writes to: a recording or a stream of rows, behind one sink. */
+/* Where `tacho record` writes to: a recording or a stream, behind one sink. */
 #ifndef TACHO_CLI_RECORD_OUTPUT_H
 #define TACHO_CLI_RECORD_OUTPUT_H
 

@@ -465,6 +465,8 @@ static void end_recording(struct session *s)
     status_line_erase();
     if (s->ended_ns == 0 || !launched(s))
         s->ended_ns = now_ns;
+    if (s->output.stream != NULL)
+        stream_ending(s->output.stream);
     sampler_tick(s->sampler, now_ns, 0, 0);
     sampler_finish(s->sampler);
     end_collecting(s);

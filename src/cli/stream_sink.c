@@ -3,114 +3,93 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/stream_tree.h"
 #include "export/rows.h"
-
-struct streamed {
-    uint32_t entity;
-    int pid;
-    char comm[64];
-};
 
 struct stream {
     int fd, error;
-    unsigned kind; /* whose samples make rows */
-    struct rows *rows;
+    unsigned kind;     /* whose samples make rows */
+    struct rows *rows; /* NULL: `tree` is written */
+    struct stream_tree tree;
+    struct told_processes told;
+    struct told_process machine; /* stands for what is no process */
     struct buffer out;
-    uint64_t group_mask[GROUPS_MAX];
+    uint64_t group_mask[ENTITY_KINDS][GROUPS_MAX];
     uint64_t now_ns, real_ns, bytes;
-    struct streamed **streamed;
-    size_t count, cap;
 };
+
+/* What follows a torn line reads wrong: where it can be, the piece is taken back. */
+static void take_back(int fd, size_t n)
+{
+    struct stat stat;
+    off_t end = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
+    if (n > 0 && end >= (off_t)n && end == stat.st_size && ftruncate(fd, end - (off_t)n) == 0)
+        lseek(fd, end - (off_t)n, SEEK_SET);
+}
+
+static int write_all(void *user, const void *bytes, size_t n)
+{
+    struct stream *s = user;
+    size_t done = 0;
+    while (done < n) {
+        ssize_t written = write(s->fd, (const uint8_t *)bytes + done, n - done);
+        if (written > 0) {
+            done += (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            int error = written < 0 ? errno : EIO;
+            take_back(s->fd, done);
+            return -error;
+        }
+    }
+    s->bytes += n;
+    return 0;
+}
+
+/* The first error ends the stream. */
+static void take_error(struct stream *s, int r)
+{
+    if (r < 0 && s->error == 0)
+        s->error = r;
+}
 
 static void drain(struct stream *s)
 {
-    const uint8_t *at = s->out.data;
-    size_t left = s->out.len;
-    while (s->error == 0 && left > 0) {
-        ssize_t n = write(s->fd, at, left);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            s->error = -errno;
-            break;
-        }
-        at += n;
-        left -= (size_t)n;
-        s->bytes += (size_t)n;
-    }
+    if (s->error == 0 && s->out.len > 0)
+        take_error(s, s->out.failed ? -ENOMEM : write_all(s, s->out.data, s->out.len));
     buffer_clear(&s->out);
 }
 
-static void set_comm(struct streamed *to, const struct span *comm)
-{
-    size_t n = comm->n < sizeof to->comm - 1 ? comm->n : sizeof to->comm - 1;
-    memcpy(to->comm, comm->bytes, n);
-    to->comm[n] = '\0';
-}
-
-/* The handle of a new process is made when its birth is told, just before it is added. */
 static void on_record(void *user, const struct record *record)
 {
     struct stream *s = user;
-    if (record->type == RECORD_BIRTH && s->count < s->cap) {
-        struct streamed *one = calloc(1, sizeof *one);
-        if (one == NULL)
-            return;
-        one->entity = (uint32_t)record->birth.entity;
-        one->pid = (int)record->birth.pid;
-        set_comm(one, &record->birth.comm);
-        s->streamed[s->count++] = one;
-    }
-    if (record->type == RECORD_EXEC)
-        for (size_t i = 0; i < s->count; i++)
-            if (s->streamed[i]->entity == record->exec.entity)
-                set_comm(s->streamed[i], &record->exec.comm);
-}
-
-static bool reserve(struct stream *s)
-{
-    if (s->count < s->cap)
-        return true;
-    size_t cap = s->cap == 0 ? 64 : s->cap * 2;
-    struct streamed **grown = realloc(s->streamed, cap * sizeof(struct streamed *));
-    if (grown == NULL)
-        return false;
-    s->streamed = grown;
-    s->cap = cap;
-    return true;
+    if (s->error != 0)
+        return;
+    if (record->type == RECORD_FACT && s->rows == NULL)
+        take_error(s, stream_tree_fact(&s->tree, record));
+    else if (s->kind == ENTITY_PROCESS)
+        take_error(s, told_processes_take(&s->told, record));
 }
 
 static void *on_add(void *user, uint32_t entity, unsigned kind)
 {
     struct stream *s = user;
-    static struct streamed machine = {.entity = 1};
-    reserve(s);
     if (kind != ENTITY_PROCESS)
-        return &machine;
-    for (size_t i = s->count; i > 0; i--)
-        if (s->streamed[i - 1]->entity == entity)
-            return s->streamed[i - 1];
-    return NULL;
+        return &s->machine;
+    struct told_process *one = told_process_of(&s->told, entity);
+    if (one != NULL)
+        one->sampled = true;
+    return one;
 }
 
 static void on_remove(void *user, void *handle, unsigned kind)
 {
-    struct stream *s = user;
-    if (kind != ENTITY_PROCESS)
-        return;
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->streamed[i] != handle)
-            continue;
-        rows_forget(s->rows, s->streamed[i]->entity);
-        free(s->streamed[i]);
-        memmove(&s->streamed[i], &s->streamed[i + 1],
-                (s->count - i - 1) * sizeof(struct streamed *));
-        s->count--;
-        return;
-    }
+    (void)user;
+    if (kind == ENTITY_PROCESS && handle != NULL)
+        ((struct told_process *)handle)->removed = true;
 }
 
 static void on_tick(void *user, uint64_t now_ns)
@@ -118,28 +97,47 @@ static void on_tick(void *user, uint64_t now_ns)
     struct stream *s = user;
     s->now_ns = now_ns;
     s->real_ns = clock_real_ns();
+    if (s->rows == NULL && s->error == 0)
+        take_error(s, stream_tree_tick(&s->tree, now_ns));
+}
+
+static void put_row(struct stream *s, const struct told_process *one,
+                    const struct tacho_sample *sample)
+{
+    if (sample->kind == s->kind)
+        rows_put(s->rows, &s->out,
+                 &(struct row_sample){.time_ns = s->now_ns,
+                                      .real_ns = s->real_ns,
+                                      .entity = sample->entity,
+                                      .pid = one->process.pid,
+                                      .comm = one->comm,
+                                      .idle = sample->idle,
+                                      .known = sample->known,
+                                      .fresh = sample->fresh,
+                                      .value = sample->value});
 }
 
 static void on_put(void *user, void *handle, unsigned kind, uint32_t groups, bool idle,
                    const uint64_t *value, uint64_t known)
 {
     struct stream *s = user;
-    if (kind != s->kind || s->error != 0)
+    struct told_process *one = handle;
+    if (one == NULL || s->error != 0)
         return;
     uint64_t fresh = 0;
     for (uint32_t left = groups; left != 0; left &= left - 1)
-        fresh |= s->group_mask[__builtin_ctz(left)];
-    const struct streamed *one = handle;
-    rows_put(s->rows, &s->out,
-             &(struct row_sample){.time_ns = s->now_ns,
-                                  .real_ns = s->real_ns,
-                                  .entity = one->entity,
-                                  .pid = one->pid,
-                                  .comm = one->comm,
-                                  .idle = idle,
-                                  .known = known,
-                                  .fresh = fresh & known,
-                                  .value = value});
+        fresh |= s->group_mask[kind][__builtin_ctz(left)];
+    const struct tacho_sample sample = {.time_ns = s->now_ns,
+                                        .entity = one->process.entity,
+                                        .kind = kind,
+                                        .idle = idle,
+                                        .known = known,
+                                        .fresh = fresh & known,
+                                        .value = value};
+    if (s->rows != NULL)
+        put_row(s, one, &sample);
+    else
+        take_error(s, stream_tree_put(&s->tree, kind == ENTITY_PROCESS ? one : NULL, &sample));
 }
 
 static void on_idle(void *user, void *handle, const uint64_t *value, uint64_t known)
@@ -147,9 +145,28 @@ static void on_idle(void *user, void *handle, const uint64_t *value, uint64_t kn
     on_put(user, handle, ENTITY_PROCESS, 1u << GROUP_CLOCK, true, value, known);
 }
 
+/* Of rows nothing is kept for those of which no more can come. */
+static void forget_ended(struct stream *s)
+{
+    for (struct told_process *one = s->told.first, *after; one != NULL; one = after) {
+        after = one->after;
+        bool ended = (one->process.flags & TACHO_PROCESS_ENDED) != 0;
+        if (!one->removed && (one->sampled || !ended))
+            continue;
+        rows_forget(s->rows, one->process.entity);
+        told_process_forget(&s->told, one);
+    }
+}
+
 static void on_tick_end(void *user)
 {
-    drain(user);
+    struct stream *s = user;
+    if (s->rows != NULL) {
+        drain(s);
+        forget_ended(s);
+    } else if (s->error == 0) {
+        take_error(s, stream_tree_end_tick(&s->tree));
+    }
 }
 
 static uint64_t on_bytes_written(void *user)
@@ -175,6 +192,14 @@ int stream_error(const struct stream *s)
     return s->error;
 }
 
+void stream_ending(struct stream *s)
+{
+    if (s->rows == NULL)
+        tree_live_ending(s->tree.live);
+}
+
+/* ---- beginning and end ---- */
+
 /* Every metric of the machine, which has no process id. */
 static void machine_fields(const struct metric_list *metrics, struct buffer *ret)
 {
@@ -184,36 +209,55 @@ static void machine_fields(const struct metric_list *metrics, struct buffer *ret
     buffer_put_byte(ret, '\0');
 }
 
-int stream_new(const struct export_format *format, bool machine, int fd, uint64_t start_ns,
-               struct stream **ret)
+static int rows_new_of(const struct stream_options *options, unsigned kind, struct rows **ret)
 {
-    struct stream *s = calloc(1, sizeof *s);
     struct metric_list *metrics = calloc(1, sizeof *metrics);
     struct buffer fields = {0};
-    int r = s == NULL || metrics == NULL || !reserve(s) ? -ENOMEM : 0;
-    if (r == 0) {
-        s->fd = fd;
-        s->kind = machine ? ENTITY_MACHINE : ENTITY_PROCESS;
-        for (unsigned g = 0; g < kind_info(s->kind)->group_count; g++)
-            s->group_mask[g] = kind_group_mask(s->kind, g);
-        metric_list_of(NULL, s->kind, metrics);
-        machine_fields(metrics, &fields);
-        struct rows_options options = {.format = format,
-                                       .start_ns = start_ns,
-                                       .fields = machine ? (const char *)fields.data : NULL};
-        struct tacho_error error;
-        r = fields.failed ? -ENOMEM : rows_new(&options, metrics, &s->rows, &error);
-    }
-    if (r == 0) {
-        rows_begin(s->rows, &s->out);
-        drain(s);
-        *ret = s;
-    } else {
-        stream_free(s);
-    }
+    struct tacho_error error;
+    if (metrics == NULL)
+        return -ENOMEM;
+    metric_list_of(NULL, kind, metrics);
+    machine_fields(metrics, &fields);
+    struct rows_options rows = {.format = options->format,
+                                .start_ns = options->start_ns,
+                                .fields = options->machine ? (const char *)fields.data : NULL};
+    int r = fields.failed ? -ENOMEM : rows_new(&rows, metrics, ret, &error);
     buffer_done(&fields);
     free(metrics);
     return r;
+}
+
+int stream_new(const struct stream_options *options, struct stream **ret)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return -ENOMEM;
+    s->fd = options->fd;
+    s->kind = options->machine ? ENTITY_MACHINE : ENTITY_PROCESS;
+    s->machine.process.entity = 1;
+    s->told.anchor = (struct record_anchor){clock_mono_ns(), clock_real_ns(), clock_boot_ns()};
+    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++)
+        for (unsigned g = 0; g < kind_info(kind)->group_count; g++)
+            s->group_mask[kind][g] = kind_group_mask(kind, g);
+    int r;
+    if (options->format->tree == NULL) {
+        r = rows_new_of(options, s->kind, &s->rows);
+    } else {
+        struct tree_live_options tree = {options->format, options->folder, options->overwrite,
+                                         write_all, s};
+        s->tree.told = &s->told;
+        r = tree_live_new(&tree, &s->tree.live);
+    }
+    if (r < 0) {
+        free(s);
+        return r;
+    }
+    if (s->rows != NULL) {
+        rows_begin(s->rows, &s->out);
+        drain(s);
+    }
+    *ret = s;
+    return 0;
 }
 
 int stream_free(struct stream *s)
@@ -223,11 +267,12 @@ int stream_free(struct stream *s)
     if (s->rows != NULL) {
         rows_end(s->rows, &s->out);
         drain(s);
+    } else if (s->error == 0) {
+        take_error(s, stream_tree_finish(&s->tree));
     }
     int r = s->error;
-    for (size_t i = 0; i < s->count; i++)
-        free(s->streamed[i]);
-    free(s->streamed);
+    stream_tree_done(&s->tree);
+    told_processes_done(&s->told);
     rows_free(s->rows);
     buffer_done(&s->out);
     free(s);

@@ -67,7 +67,9 @@ def test_machine(tmp_path):
 @pytest.mark.parametrize("arguments", [
     [], ["-p", "1", "--", "true"], ["-a", "-p", "1"], ["-p", "1,x"], ["-p", ""], ["-i", "0", "true"],
     ["-i", "-1", "true"], ["-i", "nan", "true"], ["-d", "0", "true"], ["--wait", "no", "true"],
-    ["--follow", "magic", "true"], ["--stream", "xml", "true"], ["--stream", "rows", "true"], ["--nonsense"], ["-o", "", "true"],
+    ["--follow", "magic", "true"], ["--stream", "xml", "true"], ["--stream", "sqlite", "true"],
+    ["--stream", "directory", "true"], ["--stream", "directory", "-o", "-", "true"],
+    ["--stream", "directory", "-a", "-o", "out"], ["--nonsense"], ["-o", "", "true"],
 ])
 def test_wrong_options_are_one_line(arguments, tmp_path):
     result = run("record", *arguments, cwd=tmp_path)
@@ -93,10 +95,11 @@ def test_stream_of_the_machine_to_a_file(tmp_path):
     assert len(rows) >= 2 and rows[0]["memory_total"] > 0
 
 
-def test_a_reader_that_goes_away_does_not_end_the_job(tmp_path):
+@pytest.mark.parametrize("form", ["csv", "rows"])
+def test_a_reader_that_goes_away_does_not_end_the_job(form, tmp_path):
     done = tmp_path / "done"
     recorder = subprocess.Popen(
-        [TACHO, "record", "--stream", "csv", "-i", "0.02", "--", "sh", "-c",
+        [TACHO, "record", "--stream", form, "-i", "0.02", "--", "sh", "-c",
          f"exec >/dev/null; sleep 1; touch {done}; exit 3"], stdout=subprocess.PIPE)
     recorder.stdout.readline()
     recorder.stdout.close()
