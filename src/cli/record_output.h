@@ -25,7 +25,7 @@ int record_output_open(struct record_output *output, const struct record_options
 /* Removes what was created: the command never ran. Then record_output_close. */
 void record_output_discard(struct record_output *output);
 
-/* Writes the rest and closes; tells what failed. Whether all of it is written. */
+/* Writes the rest and closes; tells what failed. Whether all of it is written; again: true. */
 bool record_output_close(struct record_output *output);
 
 #endif

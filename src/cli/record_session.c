@@ -465,8 +465,7 @@ static void end_recording(struct session *s)
     status_line_erase();
     if (s->ended_ns == 0 || !launched(s))
         s->ended_ns = now_ns;
-    if (s->output.stream != NULL)
-        stream_ending(s->output.stream);
+    stream_ending(s->output.stream);
     sampler_tick(s->sampler, now_ns, 0, 0);
     sampler_finish(s->sampler);
     end_collecting(s);
@@ -583,8 +582,7 @@ int record_session_run(const struct record_options *options)
     bool written = true;
     if (status == 0) {
         run(&s);
-        bool was_open = s.output.recording != NULL || s.output.stream != NULL;
-        written = !was_open || record_output_close(&s.output);
+        written = record_output_close(&s.output);
         say_where(&s);
         status = exit_status(&s, written);
     } else {

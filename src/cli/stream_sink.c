@@ -194,7 +194,7 @@ int stream_error(const struct stream *s)
 
 void stream_ending(struct stream *s)
 {
-    if (s->rows == NULL)
+    if (s != NULL && s->rows == NULL)
         tree_live_ending(s->tree.live);
 }
 

@@ -20,7 +20,7 @@ struct stream_options {
 int stream_new(const struct stream_options *options, struct stream **ret);
 struct sample_sink stream_sink(struct stream *stream);
 
-/* The next tick is the last: what is only known at the end is still to come into it. */
+/* The next tick is the last: what is only known at the end is still to come into it. NULL is allowed. */
 void stream_ending(struct stream *stream);
 
 /* 0, or the first write error (-EPIPE: the reader is gone). Nothing is written after one. */
