@@ -148,7 +148,8 @@ bool record_output_close(struct record_output *output)
         if (output->stream_fd >= 0 && close(output->stream_fd) != 0 && r == 0)
             r = -errno;
         if (r != 0 && r != -EPIPE)
-            cli_say("cannot write the stream: %s", strerror(-r));
+            cli_say("cannot write %s: %s; it ends there",
+                    output->path[0] != '\0' ? output->path : "stdout", strerror(-r));
     }
     output->recording = NULL;
     output->stream = NULL;

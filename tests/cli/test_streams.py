@@ -186,7 +186,7 @@ def test_where_nothing_more_can_be_written_the_job_goes_on(form, tmp_path):
                         options=["--stream", form, "-i", "0.01"], preexec_fn=limit,
                         capture_output=False, stderr=file)
     assert result.returncode == 3
-    assert errors.read_text() == "tacho: cannot write the stream: File too large\n"
+    assert errors.read_text() == f"tacho: cannot write {tmp_path}/out: File too large; it ends there\n"
     if form == "rows":
         read_resources((tmp_path / "out").read_text())
     else:
