@@ -51,10 +51,12 @@ static bool is_all_told(const struct tacho_recording *rec)
 {
     const char *follow = tacho_fact_text(rec, "follow", NULL);
     uint64_t missed = 0;
+    size_t n = tacho_process_count(rec);
     tacho_fact_number(rec, "follow_missed", &missed);
-    if (follow == NULL || strcmp(follow, "bpf") != 0 || missed > 0)
+    /* Of processes that are told as they come nobody knows it beforehand. */
+    if (follow == NULL || strcmp(follow, "bpf") != 0 || missed > 0 || n == 0)
         return false;
-    for (size_t i = 0, n = tacho_process_count(rec); i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct tacho_process *p = tacho_process(rec, i);
         if ((p->flags & TACHO_PROCESS_ENDED) != 0 && !account_has(p, TACHO_ACCOUNT_CPU))
             return false;
