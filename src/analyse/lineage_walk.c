@@ -154,8 +154,12 @@ static int catch_up(struct lineage_walk *walk, uint64_t now_ns)
             return r;
     }
     for (; walk->next_end < walk->end_count && walk->ends[walk->next_end].end_ns <= now_ns;
-         walk->next_end++)
-        lineage_walk_ended(walk, tacho_process_of(walk->rec, walk->ends[walk->next_end].entity));
+         walk->next_end++) {
+        const struct tacho_process *p =
+            tacho_process_of(walk->rec, walk->ends[walk->next_end].entity);
+        if (p != NULL)
+            lineage_walk_ended(walk, p);
+    }
     return 0;
 }
 

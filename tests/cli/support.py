@@ -63,6 +63,12 @@ def wait_until(condition, seconds=30):
 
 # ---- following ----
 
+def follows(path, pid):
+    """Whether following has begun: the recording has the root already."""
+    result = run("export", path, "--to", "jsonl", "--table", "processes", "--fields", "pid")
+    return f'{{"pid":{pid}}}' in result.stdout.splitlines()
+
+
 AUTOMATIC = ("bpf", "connector", "perf", "poll")
 MECHANISMS = (*AUTOMATIC, "ptrace")
 SEES_ALL = ("bpf", "connector", "perf", "ptrace")  # each birth, however short the life

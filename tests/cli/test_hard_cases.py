@@ -1,10 +1,9 @@
 """The jobs that today's tools get wrong: total CPU within 2 %, membership, memory counted once."""
 
 import subprocess
-import time
 
 import pytest
-from support import BURNER, SANITIZED, export, record, report, run
+from support import BURNER, SANITIZED, TACHO, export, follows, record, report, wait_until
 
 # What each burns, in seconds.
 CASES = {
@@ -38,11 +37,13 @@ def test_total_cpu_of_a_launched_job(tmp_path, case):
 @pytest.mark.parametrize("case", [c for c in CASES if c != "nobody waits"])
 def test_total_cpu_of_an_attached_job(tmp_path, case):
     path = tmp_path / "run.tacho"
-    job = subprocess.Popen(["sh", "-c", 'sleep 0.5; "$@"; sleep 0.7', "sh", BURNER, *CASES[case][0]],
-                           stdout=subprocess.PIPE, text=True)
-    time.sleep(0.1)
-    assert run("record", "-o", path, "-p", job.pid).returncode == 0
-    truth, total = truth_of(case, job.communicate()[0]), report(path)["cpu"]["total_s"]
+    job = subprocess.Popen(["sh", "-c", 'read go; "$@"; sleep 0.7', "sh", BURNER, *CASES[case][0]],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    recorder = subprocess.Popen([TACHO, "record", "-o", path, "-p", str(job.pid)])
+    wait_until(lambda: path.exists() and follows(path, job.pid))
+    stdout, _ = job.communicate("\n", timeout=60)
+    assert recorder.wait(timeout=60) == 0
+    truth, total = truth_of(case, stdout), report(path)["cpu"]["total_s"]
     if case == "an orphan":
         # The middle process lives for less than a tick: its child is recognised only by luck.
         assert total <= truth * 1.02 + 0.05

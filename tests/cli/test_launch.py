@@ -163,7 +163,7 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def expect(self, text, seconds=15):
+    def expect(self, text, seconds=60):
         end = time.monotonic() + seconds
         while text not in self.seen:
             assert time.monotonic() < end, f"no {text!r} in {self.seen!r}"
@@ -217,9 +217,12 @@ def test_ctrl_z_and_fg(terminal, tmp_path):
 def test_a_background_job_that_reads_the_terminal_stops(terminal, tmp_path):
     terminal.type(f"{TACHO} record -q -o run.tacho -- cat &\n")
     terminal.expect("ready> ")
-    time.sleep(0.5)
-    terminal.type("jobs\n")
-    terminal.expect("Stopped")
+
+    def is_stopped():
+        terminal.type("jobs\n")
+        return "Stopped" in terminal.expect("ready> ")
+
+    wait_until(is_stopped)
     terminal.type("fg\n")
     terminal.expect("cat")
     time.sleep(0.5)  # bash hands the terminal over after it has said so

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -178,7 +177,8 @@ def test_a_killed_recorder_keeps_what_it_wrote(tmp_path):
     recorder = subprocess.Popen([TACHO, "record", "-o", path, "--", MARKER, "wait", tmp_path])
     name = f"tacho-{os.geteuid()}-{recorder.pid}-*"
     try:
-        time.sleep(2.5)
+        wait_until(lambda: path.exists() and path.stat().st_size > 0)
+        wait_until(lambda: scopes(report(path)).get("waiting", {"count": 0})["count"] > 300)
         left = list(Path("/dev/shm").glob(name))
         assert len(left) == 1
     finally:

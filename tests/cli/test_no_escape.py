@@ -8,8 +8,8 @@ import sys
 
 import pytest
 from support import (AUTOMATIC, ESCAPEES, INNER_PIDS, LOCKED_DOWN, MECHANISMS, NOBODY, SANITIZED,
-                     SEES_ALL, TACHO, Escape, command_of, ended_as, escape, export, need, record,
-                     report, run, unable, wait_until)
+                     SEES_ALL, TACHO, Escape, command_of, ended_as, escape, export, follows, need,
+                     record, report, run, unable, wait_until)
 
 MANY = 400 if SANITIZED else 2000
 SOME = 100 if SANITIZED else 400
@@ -211,12 +211,6 @@ def test_a_recorder_in_a_recorder(tmp_path, mechanism):
 
 
 # ---- attached ----
-
-
-def follows(path, pid):
-    """Whether following has begun: the recording has the root already."""
-    result = run("export", path, "--to", "jsonl", "--table", "processes", "--fields", "pid")
-    return f'{{"pid":{pid}}}' in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
