@@ -27,8 +27,9 @@ static const struct tacho_process *root_of(const struct summary *s)
     return s->row_count > 0 ? tacho_process(s->rec, 0) : NULL;
 }
 
-static char *command_of(const struct summary *s, const struct tacho_process *root, bool *ret_failed)
+char *together_command(const struct summary *s, bool *ret_failed)
 {
+    const struct tacho_process *root = root_of(s);
     struct buffer text = {0};
     const char *argv = s->command;
     size_t n = s->command_bytes;
@@ -66,7 +67,7 @@ static int fill(struct together_member *m, const char *path, const struct summar
     m->path = together_text(path, &failed);
     m->host = together_text(s->host, &failed);
     m->job = together_text(tacho_fact_text(s->rec, "job", NULL), &failed);
-    m->command = command_of(s, root, &failed);
+    m->command = together_command(s, &failed);
     m->pid = root != NULL ? root->pid : 0;
     m->rank = number_of(s, "rank");
     m->rank_size = number_of(s, "rank_size");

@@ -1,4 +1,4 @@
-/* The parts of together.h, a file each. Not for other folders. */
+/* The parts of together.h, a file each, and what comparison.c shares. Not for other folders. */
 #ifndef TACHO_ANALYSE_TOGETHER_PARTS_H
 #define TACHO_ANALYSE_TOGETHER_PARTS_H
 
@@ -6,6 +6,9 @@
 
 /* A text of one's own; NULL of NULL, and where `ret_failed` is set. */
 char *together_text(const char *text, bool *ret_failed);
+
+/* The command that was recorded, as a person would type it, without the program's directory. */
+char *together_command(const struct summary *s, bool *ret_failed);
 
 static inline uint64_t together_sum(uint64_t a, uint64_t b)
 {
