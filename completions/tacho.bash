@@ -141,6 +141,23 @@ _tacho_report()
     fi
 }
 
+_tacho_diff()
+{
+    case $prev in
+    --width | --fail-above) return ;;
+    --metrics)
+        _tacho_list "$cur" wall cpu user system peak_rss peak_pss read_bytes write_bytes processes \
+            scopes categories
+        return
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        _tacho_words "$cur" '-- --fail-above --metrics --json --width --help'
+    else
+        _tacho_recordings "$cur"
+    fi
+}
+
 _tacho_top()
 {
     case $prev in
@@ -209,11 +226,11 @@ _tacho()
     prev=${words[cword - 1]}
     COMPREPLY=()
     if ((cword == 1)); then
-        _tacho_words "$cur" 'record report top export import info label scope doctor --help --version'
+        _tacho_words "$cur" 'record report diff top export import info label scope doctor --help --version'
         return
     fi
     case ${words[1]} in
-    record | report | top | export | import | info | label | scope | doctor) "_tacho_${words[1]}" ;;
+    record | report | diff | top | export | import | info | label | scope | doctor) "_tacho_${words[1]}" ;;
     esac
 }
 

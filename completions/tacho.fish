@@ -63,10 +63,15 @@ function __fish_tacho_metrics
         faults switches machine-cpu machine-memory load network disks paging pressure
 end
 
+function __fish_tacho_compared
+    printf '%s\n' wall cpu user system peak_rss peak_pss read_bytes write_bytes processes scopes categories
+end
+
 complete -c tacho -n __fish_tacho_needs_command -l help -d 'Summary of the commands'
 complete -c tacho -n __fish_tacho_needs_command -l version -d Version
 complete -c tacho -n __fish_tacho_needs_command -a record -d 'Record what a program and its descendants use'
 complete -c tacho -n __fish_tacho_needs_command -a report -d 'Summary of a recording'
+complete -c tacho -n __fish_tacho_needs_command -a diff -d 'What changed between two sets of runs'
 complete -c tacho -n __fish_tacho_needs_command -a top -d 'A recording, or what goes on now, moment by moment'
 complete -c tacho -n __fish_tacho_needs_command -a export -d 'A recording for other programs'
 complete -c tacho -n __fish_tacho_needs_command -a import -d 'Recording of what other tools logged'
@@ -98,6 +103,13 @@ complete -c tacho -n '__fish_tacho_using report' -l metrics -x -a '(__fish_compl
 complete -c tacho -n '__fish_tacho_using report' -l width -x -d 'Columns to use'
 complete -c tacho -n '__fish_tacho_using report' -s h -l help -d 'Summary of the options'
 complete -c tacho -n '__fish_tacho_using report' -k -a '(__fish_complete_suffix .tacho)'
+
+complete -c tacho -n '__fish_tacho_using diff' -l fail-above -x -d 'Exit with 1 where more has grown by'
+complete -c tacho -n '__fish_tacho_using diff' -l metrics -x -a '(__fish_complete_list , __fish_tacho_compared)' -d 'What to show and judge'
+complete -c tacho -n '__fish_tacho_using diff' -l json -d Machine-readable
+complete -c tacho -n '__fish_tacho_using diff' -l width -x -d 'Columns to use'
+complete -c tacho -n '__fish_tacho_using diff' -s h -l help -d 'Summary of the options'
+complete -c tacho -n '__fish_tacho_using diff' -k -a '(__fish_complete_suffix .tacho)'
 
 complete -c tacho -n '__fish_tacho_using top' -s p -l pid -x -a '(__fish_complete_list , __fish_complete_pids)' -d 'Running processes'
 complete -c tacho -n '__fish_tacho_using top' -s i -l interval -x -d 'Seconds between samples'

@@ -14,6 +14,7 @@
 /* A command: argv[0] is its name. Returns the exit status. */
 int command_record(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_diff(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct command {
 } commands[] = {
     {"record", command_record, "record a command, or running processes, with all descendants"},
     {"report", command_report, "say what a recording shows"},
+    {"diff", command_diff, "say what changed between two sets of runs"},
     {"top", command_top, "show a recording, or what goes on now, moment by moment"},
     {"export", command_export, "turn a recording into a table for another program"},
     {"import", command_import, "make a recording of what other tools wrote into logs"},

@@ -10,8 +10,8 @@
 #include "analyse/together.h"
 #include "base/number.h"
 #include "cli/cli.h"
-#include "cli/recording_input.h"
 #include "cli/recording_list.h"
+#include "cli/recording_summary.h"
 #include "cli/report_page.h"
 #include "cli/report_plot.h"
 #include "cli/terminal.h"
@@ -122,43 +122,12 @@ static int print(const struct buffer *text)
     return cli_finish();
 }
 
-/* A recording that is open, and what it comes to. */
-struct opened {
-    struct tacho_recording *rec;
-    struct summary summary;
-    struct scopes scopes;
-};
-
-static int open_one(const char *path, struct opened *ret)
-{
-    int status = recording_input_open(path, &ret->rec);
-    if (status != 0)
-        return status;
-    int r = summary_make(ret->rec, &ret->summary);
-    if (r == 0) {
-        r = summary_make_scopes(&ret->summary, &ret->scopes);
-        if (r != 0)
-            summary_done(&ret->summary);
-    }
-    if (r == 0)
-        return 0;
-    tacho_recording_close(ret->rec);
-    return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
-}
-
-static void close_one(struct opened *o)
-{
-    scopes_done(&o->scopes);
-    summary_done(&o->summary);
-    tacho_recording_close(o->rec);
-}
-
 static int report_one(const struct request *request, const char *path)
 {
     struct buffer text = {0};
     struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
-    struct opened o;
-    int status = open_one(path, &o);
+    struct recording_summary o;
+    int status = recording_summary_open(path, &o);
     if (status != 0)
         return status;
     if (request->html != NULL) {
@@ -173,7 +142,7 @@ static int report_one(const struct request *request, const char *path)
         status = print(&text);
     }
     buffer_done(&text);
-    close_one(&o);
+    recording_summary_close(&o);
     return status;
 }
 
@@ -197,8 +166,8 @@ static int add_all(const struct recording_list *list, struct json *json,
 {
     int status = 0;
     for (size_t i = 0; i < list->count; i++) {
-        struct opened o;
-        int failed = open_one(list->path[i], &o);
+        struct recording_summary o;
+        int failed = recording_summary_open(list->path[i], &o);
         status = failed != 0 ? failed : status;
         if (failed != 0)
             continue;
@@ -207,7 +176,7 @@ static int add_all(const struct recording_list *list, struct json *json,
         int r = together_add(ret, list->path[i], &o.summary, &o.scopes);
         if (r == 0 && charts != NULL)
             r = add_charts(charts, ret, &o.summary);
-        close_one(&o);
+        recording_summary_close(&o);
         if (r != 0) {
             cli_failed("%s: %s", list->path[i], r == -ENOMEM ? "out of memory" : strerror(-r));
             return r;

@@ -5,7 +5,7 @@
 #include "base/text.h"
 
 #define GAP 2
-#define REST_MIN 14 /* of the last column, before others are left out for it */
+#define REST_MIN 14 /* of a last column that needs so much, before others are left out for it */
 
 struct columns *columns_new(const struct page *page, const struct columns *columns)
 {
@@ -43,20 +43,22 @@ static size_t widest(const struct columns *t, unsigned c)
 /* Leaves out columns until the last one has room. Returns the cells that it has. */
 static size_t choose(const struct columns *t, size_t room, const size_t *width, bool *shown)
 {
+    unsigned last = t->count - 1;
+    size_t rest = width[last] < REST_MIN ? width[last] : REST_MIN;
     for (unsigned c = 0; c < t->count; c++)
         shown[c] = true;
     for (;;) {
         size_t used = 0;
-        unsigned least = t->count - 1;
-        for (unsigned c = 0; c + 1 < t->count; c++) {
+        unsigned least = last;
+        for (unsigned c = 0; c < last; c++) {
             if (!shown[c])
                 continue;
             used += width[c] + GAP;
             if (t->column[c].priority > 0 &&
-                (least == t->count - 1 || t->column[c].priority > t->column[least].priority))
+                (least == last || t->column[c].priority > t->column[least].priority))
                 least = c;
         }
-        if (used + REST_MIN <= room || least == t->count - 1)
+        if (used + rest <= room || least == last)
             return used < room ? room - used : 0;
         shown[least] = false;
     }

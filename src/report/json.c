@@ -76,13 +76,8 @@ void json_signed(struct json *j, const char *key, int64_t value)
     buffer_printf(j->out, "%" PRId64, value);
 }
 
-void json_seconds(struct json *j, const char *key, uint64_t ns)
+static void put_seconds(struct json *j, uint64_t ns)
 {
-    put_key(j, key);
-    if (ns == UINT64_MAX) {
-        buffer_put_text(j->out, "null");
-        return;
-    }
     buffer_printf(j->out, "%" PRIu64, ns / NS_PER_S);
     uint64_t fraction = ns % NS_PER_S;
     int digits = 9;
@@ -90,6 +85,23 @@ void json_seconds(struct json *j, const char *key, uint64_t ns)
         fraction /= 10;
     if (fraction != 0)
         buffer_printf(j->out, ".%0*" PRIu64, digits, fraction);
+}
+
+void json_seconds(struct json *j, const char *key, uint64_t ns)
+{
+    put_key(j, key);
+    if (ns == UINT64_MAX)
+        buffer_put_text(j->out, "null");
+    else
+        put_seconds(j, ns);
+}
+
+void json_signed_seconds(struct json *j, const char *key, int64_t ns)
+{
+    put_key(j, key);
+    if (ns < 0)
+        buffer_put_byte(j->out, '-');
+    put_seconds(j, ns < 0 ? -(uint64_t)ns : (uint64_t)ns);
 }
 
 void json_real(struct json *j, const char *key, double value)

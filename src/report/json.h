@@ -25,6 +25,7 @@ void json_number(struct json *json, const char *key, uint64_t value);
 void json_signed(struct json *json, const char *key, int64_t value);
 /* Nanoseconds as seconds, exact; UINT64_MAX: null. */
 void json_seconds(struct json *json, const char *key, uint64_t ns);
+void json_signed_seconds(struct json *json, const char *key, int64_t ns);
 /* Six decimals; NAN: null. */
 void json_real(struct json *json, const char *key, double value);
 /* A power of ten, `1e9`. */

@@ -100,7 +100,7 @@ def folder(tmp_path):
 
 
 def test_bash_completes_commands():
-    assert bash("tacho", "") == ["record", "report", "top", "export", "import", "info", "label",
+    assert bash("tacho", "") == ["record", "report", "diff", "top", "export", "import", "info", "label",
                                  "scope", "doctor", "--help", "--version"]
     assert bash("tacho", "rec") == ["record"]
     assert bash("tacho", "nonsense", "") == []
@@ -116,6 +116,9 @@ def test_bash_completes_options_and_values():
     assert bash("tacho", "report", "--w") == ["--width"]
     assert bash("tacho", "report", "--format", "svg,p") == ["svg,png", "svg,pdf"]
     assert bash("tacho", "report", "--metrics", "cpu,mem") == ["cpu,memory"]
+    assert bash("tacho", "diff", "a", "--m") == ["--metrics"]
+    assert bash("tacho", "diff", "a", "--", "b", "--metrics", "wall,peak") == ["wall,peak_rss",
+                                                                              "wall,peak_pss"]
     assert bash("tacho", "top", "-") == ["--pid", "--interval", "--help"]
     assert bash("tacho", "import", "-")[:2] == ["--output", "--force"]
     assert bash("tacho", "info", "-") == ["--json", "--help"]
@@ -164,6 +167,8 @@ def test_fish_completes_options_and_values():
     assert fish("tacho export x.tacho --to j") == ["jsonl"]
     assert fish("tacho report --w") == ["--width"]
     assert fish("tacho report --metrics cpu,mem") == ["cpu,memory"]
+    assert fish("tacho diff a --fa") == ["--fail-above"]
+    assert fish("tacho diff --metrics wall,read") == ["wall,read_bytes"]
     assert fish("tacho top --i") == ["--interval"]
     assert fish("tacho export --in") == []
 
@@ -200,6 +205,8 @@ def test_fish_completes_fields():
         ("tacho record --wait=t", "tacho record --wait=tree "),
         ("tacho export --table=mach", "tacho export --table=machine "),
         ("tacho report ru", "tacho report run\\ one.tacho "),
+        ("tacho diff --metri", "tacho diff --metrics="),
+        ("tacho diff ru", "tacho diff run\\ one.tacho "),
         ("tacho report --jso", "tacho report --json "),
         ("tacho record ls no", "tacho record ls notes.txt "),
     ],
