@@ -66,7 +66,7 @@ _tacho_command_at()
     for ((i = 2; i < cword; i++)); do
         case ${words[i]} in
         --) echo $((i + 1)) && return ;;
-        -[oidp] | --output | --interval | --duration | --pid | --wait | --follow | --stream)
+        -[oidp] | --output | --interval | --duration | --pid | --wait | --follow | --stream | --repeat)
             ((i++))
             ;;
         -*) ;;
@@ -83,7 +83,7 @@ _tacho_record()
     case $prev in
     -o | --output) _tacho_files "$cur" ''; return ;;
     -p | --pid) _tacho_pids "$cur"; return ;;
-    -i | --interval | -d | --duration) return ;;
+    -i | --interval | -d | --duration | --repeat) return ;;
     --wait) _tacho_words "$cur" 'root tree'; return ;;
     --follow) _tacho_words "$cur" 'auto bpf connector perf poll ptrace'; return ;;
     --stream) _tacho_words "$cur" 'csv tsv jsonl rows directory'; return ;;
@@ -91,7 +91,7 @@ _tacho_record()
     at=$(_tacho_command_at)
     if ((at == 0)); then
         _tacho_words "$cur" '--output --interval --duration --pid --all --wait --follow --stream
-            --force --status --quiet --help'
+            --repeat --force --status --quiet --help'
     elif ((at < cword)); then
         if declare -F _command_offset >/dev/null; then
             _command_offset $((at + shift))

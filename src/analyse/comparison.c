@@ -29,7 +29,10 @@ static void take_values(const struct summary *s, uint64_t value[COMPARE_METRICS]
     value[COMPARE_PEAK_PSS] = s->memory.peak_pss_bytes;
     value[COMPARE_READ] = s->io[SUMMARY_READ_BYTES];
     value[COMPARE_WRITE] = s->io[SUMMARY_WRITE_BYTES];
-    value[COMPARE_PROCESSES] = s->processes.total > 0 ? s->processes.total : SUMMARY_UNKNOWN;
+    /* What is a bound in part is no count: it would tell of others' processes. */
+    bool counted =
+        s->processes.total > 0 && (!s->processes.missed_is_bound || s->processes.unseen == 0);
+    value[COMPARE_PROCESSES] = counted ? s->processes.total : SUMMARY_UNKNOWN;
 }
 
 /* Takes `own` over as the side's, or remembers that it is another one. */

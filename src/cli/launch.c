@@ -35,7 +35,7 @@ void inherited_save(struct inherited *ret)
     }
 }
 
-static void give_back(const struct inherited *inherited)
+void inherited_give_back(const struct inherited *inherited)
 {
     sigaction(SIGPIPE, &inherited->on_pipe, NULL);
     sigaction(SIGXFSZ, &inherited->on_file_size, NULL);
@@ -61,7 +61,7 @@ static _Noreturn void child_run(char *const argv[], const struct inherited *inhe
     for (const struct launch_variable *v = variables; v->name != NULL; v++)
         if (v->value != NULL)
             setenv(v->name, v->value, 1);
-    give_back(inherited);
+    inherited_give_back(inherited);
     if (gate_wait(gate_fd) != 0)
         _exit(127);
     execvp(argv[0], argv);

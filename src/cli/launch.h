@@ -25,6 +25,9 @@ struct inherited {
  */
 void inherited_save(struct inherited *ret);
 
+/* Undoes it, in a child. */
+void inherited_give_back(const struct inherited *inherited);
+
 struct launch {
     pid_t pid;
     int gate_fd;  /* the child waits for it to close */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/record_repeat.h"
 #include "export/export_format.h"
 #include "follow/follow.h"
 
@@ -28,6 +29,8 @@ static const char help[] =
     "      --follow auto|bpf|connector|perf|poll|ptrace\n"
     "                          how descendants are found; auto: the best that works here\n"
     "                          (tacho doctor says which do)\n"
+    "      --repeat N          run the command N times, one after the other: a recording each in\n"
+    "                          the directory of -o, for tacho diff\n"
     "      --stream FORMAT     instead of a recording, as it is sampled: csv, tsv, jsonl or rows\n"
     "                          to stdout or -o FILE; directory to -o FOLDER\n"
     "      --status            the live status line also where the command has the terminal,\n"
@@ -38,7 +41,14 @@ static const char help[] =
     "  tacho record -- make -j8\n"
     "  tacho record -i 1 -o run.tacho -p 4711\n";
 
-enum { OPTION_WAIT = 256, OPTION_FOLLOW, OPTION_STREAM, OPTION_FORCE, OPTION_STATUS };
+enum {
+    OPTION_WAIT = 256,
+    OPTION_FOLLOW,
+    OPTION_STREAM,
+    OPTION_FORCE,
+    OPTION_STATUS,
+    OPTION_REPEAT
+};
 
 static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                       {"interval", required_argument, NULL, 'i'},
@@ -48,6 +58,7 @@ static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                       {"wait", required_argument, NULL, OPTION_WAIT},
                                       {"follow", required_argument, NULL, OPTION_FOLLOW},
                                       {"stream", required_argument, NULL, OPTION_STREAM},
+                                      {"repeat", required_argument, NULL, OPTION_REPEAT},
                                       {"force", no_argument, NULL, OPTION_FORCE},
                                       {"status", no_argument, NULL, OPTION_STATUS},
                                       {"quiet", no_argument, NULL, 'q'},
@@ -88,6 +99,15 @@ static int take_interval(struct record_options *o, const char *text)
     return 0;
 }
 
+static int take_repeat(struct record_options *o, const char *text)
+{
+    uint64_t runs;
+    if (!parse_u64(text, &runs) || runs == 0 || runs > REPEAT_MAX)
+        return cli_usage("--repeat takes a number from 1 to %d, not '%s'", REPEAT_MAX, text);
+    o->repeat = (unsigned)runs;
+    return 0;
+}
+
 static int take_choice(struct record_options *o, int option, const char *text)
 {
     if (option == OPTION_WAIT) {
@@ -118,6 +138,7 @@ static int take_option(struct record_options *o, int option, const char *value)
         return 0;
     case 'p': return take_pids(o, value);
     case 'a': o->target = TARGET_MACHINE; return 0;
+    case OPTION_REPEAT: return take_repeat(o, value);
     case OPTION_FORCE: o->force = true; return 0;
     case OPTION_STATUS: o->status = true; return 0;
     case 'q': o->quiet = true; return 0;
@@ -155,6 +176,9 @@ static int check_target(struct record_options *o, int argc, char **argv)
     } else if (o->root_count > 0) {
         o->target = TARGET_ATTACH;
     }
+    if (o->repeat > 0 && (!command || o->stream != NULL))
+        return cli_usage("--repeat is for a command, and for recordings: not with %s",
+                         command ? "--stream" : "-p or -a");
     if (o->output != NULL && o->output[0] == '\0')
         return cli_usage("the name of the output file is empty");
     return check_stream(o);

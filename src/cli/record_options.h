@@ -26,7 +26,8 @@ struct record_options {
     uint64_t duration_ns; /* 0: until the end */
     bool wait_root; /* finished with the launched command itself, not with its last descendant */
     bool force, quiet;
-    bool status; /* the live line also where the recorded processes have the terminal */
+    unsigned repeat; /* how often a command is run, 0 unasked; of one run of them the same */
+    bool status;     /* the live line also where the recorded processes have the terminal */
     const struct follow_mechanism *follow; /* NULL: the best that works */
     const struct export_format *stream;    /* rows instead of a recording */
 };

@@ -155,3 +155,10 @@ bool record_output_close(struct record_output *output)
     output->stream = NULL;
     return r == 0;
 }
+
+void record_output_say_where(const struct record_output *output,
+                             const struct record_options *options)
+{
+    if (!options->quiet && options->stream == NULL && options->repeat == 0 && isatty(STDERR_FILENO))
+        cli_say("recorded in %s; see it with: tacho report %s", output->path, output->path);
+}

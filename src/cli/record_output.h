@@ -28,4 +28,8 @@ void record_output_discard(struct record_output *output);
 /* Writes the rest and closes; tells what failed. Whether all of it is written; again: true. */
 bool record_output_close(struct record_output *output);
 
+/* On a terminal, which is asked for no more: where the recording is. Who repeats runs says so itself. */
+void record_output_say_where(const struct record_output *output,
+                             const struct record_options *options);
+
 #endif

@@ -564,12 +564,6 @@ static int exit_status(const struct session *s, bool written)
     return written ? 0 : EXIT_FAILED;
 }
 
-static void say_where(const struct session *s)
-{
-    if (!s->options->quiet && s->options->stream == NULL && isatty(STDERR_FILENO))
-        cli_say("recorded in %s; see it with: tacho report %s", s->output.path, s->output.path);
-}
-
 int record_session_run(const struct record_options *options)
 {
     struct session s = {.options = options,
@@ -583,7 +577,7 @@ int record_session_run(const struct record_options *options)
     if (status == 0) {
         run(&s);
         written = record_output_close(&s.output);
-        say_where(&s);
+        record_output_say_where(&s.output, options);
         status = exit_status(&s, written);
     } else {
         sampler_free(s.sampler);

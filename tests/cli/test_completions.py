@@ -108,6 +108,8 @@ def test_bash_completes_commands():
 
 def test_bash_completes_options_and_values():
     assert "--interval" in bash("tacho", "record", "--")
+    assert bash("tacho", "record", "--rep") == ["--repeat"]
+    assert bash("tacho", "record", "--repeat", "5", "--wait", "=", "t") == ["tree"]
     assert bash("tacho", "record", "--wait", "") == ["root", "tree"]
     assert bash("tacho", "record", "--wait", "=", "t") == ["tree"]
     assert bash("tacho", "record", "--wait", "=") == ["root", "tree"]
@@ -163,6 +165,7 @@ def test_fish_completes_commands():
 
 def test_fish_completes_options_and_values():
     assert "--interval" in fish("tacho record --i")
+    assert fish("tacho record --repeat 5 --wait ") == ["root", "tree"]
     assert fish("tacho record --wait ") == ["root", "tree"]
     assert fish("tacho export x.tacho --to j") == ["jsonl"]
     assert fish("tacho report --w") == ["--width"]

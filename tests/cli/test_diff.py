@@ -211,7 +211,7 @@ def marked(tmp_path_factory):
         for side, times in (("a", 100), ("b", 300)):
             path = directory / side / f"{i}.tacho"
             path.parent.mkdir(exist_ok=True)
-            assert record(path, MARKER, "loop", "step", times, options=["-q"]).returncode == 0
+            assert record(path, MARKER, "loop", "step", times, options=["-q", "--follow", "poll"]).returncode == 0
             paths[side].append(path)
     return paths
 
@@ -226,7 +226,8 @@ def test_scopes_and_categories(marked):
     assert scope["total"]["a"]["median"] > 0 and scope["total"]["unit"] == "s"
     assert scope["mean"]["a"]["median"] * 100 == pytest.approx(scope["total"]["a"]["median"], rel=0.01)
     assert {c["name"] for c in whole["categories"]} == {"Core", "Others"}
-    assert metric(whole, "processes")["verdict"] == "same"
+    # How many were not seen is a bound at best: then there is no number of processes.
+    assert set(metric(whole, "processes")["values_a"]) <= {1, None}
     assert metric(whole, "peak_rss")["a"]["median"] > 100_000
     assert whole["a"]["marking"] == 4 and whole["a"]["failed"] == 0
     out = text(*marked["a"], "--", *marked["b"], "--width", 100)
@@ -258,7 +259,7 @@ def test_runs_that_failed_are_told(tmp_path):
     paths = []
     for i in range(2):
         paths.append(tmp_path / f"{i}.tacho")
-        record(paths[-1], "sh", "-c", f"exit {i}", options=["-q"])
+        record(paths[-1], "sh", "-c", f"exit {i}", options=["-q", "--follow", "poll"])
     out = text(*paths, "--", paths[0])
     assert "1 of 2 runs of A failed" in out
     assert "the runs of A are of different commands" in out
