@@ -269,7 +269,7 @@ int command_diff(int argc, char **argv)
     if (request.help)
         return cli_help(help);
     int failed = 0;
-    for (int side = SIDE_A; side <= SIDE_B && failed >= 0; side++) {
+    for (unsigned side = SIDE_A; side <= SIDE_B && failed >= 0; side++) {
         int r = add_side(&request, side, &comparison);
         failed = r != 0 ? r : failed;
     }

@@ -53,6 +53,8 @@ static void put_share(struct buffer *ret, double share)
 /* In the figure's own unit where there is nothing to be a share of. */
 static void put_bound(struct buffer *ret, enum comparison_unit unit, const struct change *c)
 {
+    if (c->verdict == CHANGE_NONE)
+        return;
     if (c->verdict <= CHANGE_UNBOUNDED) {
         buffer_put_byte(ret, '-');
     } else if (c->median[SIDE_A] > 0 && isfinite(c->share_by.high)) {

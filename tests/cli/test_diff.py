@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 
@@ -253,6 +254,16 @@ def test_marks_on_one_side_alone(marked, runs):
     assert whole["scopes"][0]["total"]["verdict"] == "unknown"
     out = text(*marked["a"], "--", *runs("b", BASE))
     assert "nothing is marked in B" in out and "\nScopes\n" not in out
+
+
+def test_hostile_names_are_harmless(tmp_path):
+    path = tmp_path / "hostile\x1b[31m.tacho"
+    assert record(path, os.environ["HOSTILE"], "1b5b33316d0a",
+                  options=["-q", "--follow", "poll"]).returncode == 0
+    out = text(path, "--", path)
+    assert "\nScopes\n" in out and "  \\x1b[31m\\n" in out
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out)
+    assert diff([path], [path])["scopes_total"] > 0
 
 
 def test_runs_that_failed_are_told(tmp_path):
