@@ -261,14 +261,28 @@ static void put_note(void *user, const struct buffer *words)
     page_item(user, INK_WARNING, words);
 }
 
-static void put_method(const struct page *page, const struct comparison *c)
+/* Of enough runs, but known of too few of them. */
+static bool any_is_doubtful(const struct comparison *c, unsigned shown)
 {
-    static const char words[] = "Medians of the runs. The change lies within the bound with 95 % "
-                                "confidence; where the bound holds 0, no change is seen.";
+    bool any = false;
+    for (unsigned i = 0; i < COMPARE_METRICS; i++)
+        any |= (shown & COMPARE_BIT(i)) != 0 && c->metric[i].verdict == CHANGE_UNBOUNDED;
+    return any;
+}
+
+static void put_method(const struct page *page, const struct comparison *c, unsigned shown)
+{
+    struct buffer words = {0};
     if (change_left_out(c->side[SIDE_A].runs, c->side[SIDE_B].runs) == 0)
         return;
+    buffer_put_text(&words, "Medians of the runs. The change lies within the bound with 95 % "
+                            "confidence; where the bound holds 0, no change is seen.");
+    if (any_is_doubtful(c, shown))
+        buffer_put_text(&words, " What has a ? is known of too few runs to be told from noise.");
     page_end_line(page);
-    page_wrap(page, INK_FAINT, 0, 0, words, sizeof words - 1);
+    page_wrap(page, INK_FAINT, 0, 0, (const char *)words.data, words.len);
+    page->out->failed |= words.failed;
+    buffer_done(&words);
 }
 
 static void put_judgement(const struct page *page, const struct comparison *c,
@@ -303,6 +317,6 @@ void comparison_put_text(const struct page *page, const struct comparison *c,
         put_scopes(page, &c->scopes, &view->limit);
     if (marks && (view->shown & COMPARE_BIT(COMPARE_CATEGORIES)) != 0)
         put_categories(page, &c->categories, &view->limit);
-    put_method(page, c);
+    put_method(page, c, view->shown);
     put_judgement(page, c, &view->limit);
 }

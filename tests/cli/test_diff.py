@@ -136,6 +136,18 @@ def test_says_what_changed(runs):
     assert "+100 % ?" in row(one, "wall") and "A and B are one run each" in one
 
 
+def test_what_is_known_of_few_runs_is_no_news(runs):
+    a = runs("a", BASE)
+    for path in a[1:]:
+        path.write_text(re.sub(r'"memory_info": {[^}]*}', '"memory_info": {}', path.read_text()))
+    b = runs("b", SLOWER, rss=20_000_000)
+    out = text(*a, "--", *b)
+    assert "+100 % ?" in row(out, "peak RSS") and "?" not in row(out, "wall")
+    assert "What has a ? is known of too few runs" in " ".join(out.split())
+    rss = metric(diff(a, b), "peak_rss")
+    assert rss["a"]["runs"] == 1 and rss["values_a"][1:] == [None] * 4
+
+
 def test_nothing_claimed_to_be_more_is_less(runs):
     out = text(*runs("a", SLOWER), "--", *runs("b", BASE))
     assert " -1.00 s " in row(out, "wall") and " -9.0 % " in row(out, "wall")
