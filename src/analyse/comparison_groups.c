@@ -233,12 +233,12 @@ static int make_groups(struct comparison_table *table, const struct sides *sides
     table->group = calloc(table->names + 1, sizeof *table->group);
     if (table->group == NULL)
         return -ENOMEM;
-    if (table->entries > 0)
-        qsort(table->entry, table->entries, sizeof *table->entry, by_place);
+    if (table->entries == 0)
+        return 0;
+    qsort(table->entry, table->entries, sizeof *table->entry, by_place);
     for (const struct comparison_entry *at = table->entry; at < table->entry + table->entries;)
         at = make_group(sides, table, at);
-    if (table->names > 0)
-        qsort(table->group, table->names, sizeof *table->group, by_change);
+    qsort(table->group, table->names, sizeof *table->group, by_change);
     return 0;
 }
 

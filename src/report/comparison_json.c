@@ -7,6 +7,14 @@
 static const char *const units[] = {
     [UNIT_NS] = "s", [UNIT_BYTES] = "bytes", [UNIT_COUNT] = "count"};
 
+/* Rounded; what a file says may be beyond 63 bits. */
+static int64_t whole_of(double value)
+{
+    if (fabs(value) > 9e18)
+        return value < 0 ? -INT64_MAX : INT64_MAX;
+    return (int64_t)(value < 0 ? value - 0.5 : value + 0.5);
+}
+
 static bool is_whole(double value)
 {
     return fabs(value) < 1e15 && value == (double)(int64_t)value;
@@ -18,9 +26,9 @@ static void put_value(struct json *j, const char *key, enum comparison_unit unit
     if (!isfinite(value))
         json_null(j, key);
     else if (unit == UNIT_NS)
-        json_signed_seconds(j, key, (int64_t)(value < 0 ? value - 0.5 : value + 0.5));
+        json_signed_seconds(j, key, whole_of(value));
     else if (unit == UNIT_BYTES || is_whole(value)) /* to the byte */
-        json_signed(j, key, (int64_t)(value < 0 ? value - 0.5 : value + 0.5));
+        json_signed(j, key, whole_of(value));
     else
         json_real(j, key, value);
 }

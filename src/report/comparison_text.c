@@ -9,13 +9,14 @@
 
 #define INDENT 2
 #define SIDE_AT 3       /* after "A" */
+#define LARGEST 1.8e19  /* what a file says may be beyond 64 bits once it is rounded */
 #define GROUPS_SHOWN 15 /* of up to four rows each, which is what a table takes */
 
 /* ---- figures ---- */
 
 static void put_value(struct buffer *ret, enum comparison_unit unit, double value)
 {
-    uint64_t whole = (uint64_t)(value + 0.5);
+    uint64_t whole = value < LARGEST ? (uint64_t)(value + 0.5) : UINT64_MAX - 1;
     if (unit == UNIT_NS)
         put_time(ret, whole);
     else if (unit == UNIT_BYTES)

@@ -1,6 +1,7 @@
 /*
- * Any bytes as a recording, reported: as text, as JSON, as a page, and side by side with itself. Beyond the
- * sanitizers: all are valid UTF-8 without control characters, and a page has our script and no other.
+ * Any bytes as a recording, reported: as text, as JSON, as a page, side by side with itself, and
+ * compared. Beyond the sanitizers: all are valid UTF-8 without control characters, and a page has our
+ * script and no other.
  */
 #undef NDEBUG
 #include <assert.h>
@@ -13,6 +14,7 @@
 #include "analyse/together.h"
 #include "base/text.h"
 #include "fuzz_file.h"
+#include "report/comparison_text.h"
 #include "report/html_page.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
@@ -69,6 +71,24 @@ static void report_together(struct summary *summary, struct scopes *scopes, stru
     together_done(&together);
 }
 
+static void report_compared(const struct summary *summary, const struct scopes *scopes,
+                            struct buffer *text)
+{
+    struct comparison comparison = {0};
+    struct page page = page_of(text, 80, true, false);
+    const struct comparison_view view = {
+        .label = {"a\nb", "<script>"}, .shown = COMPARE_ALL, .limit = {.judged = COMPARE_ALL}};
+    for (unsigned i = 0; i < 8; i++)
+        assert(comparison_add(&comparison, i % 2, summary, scopes) == 0);
+    assert(comparison_finish(&comparison) == 0);
+    assert(comparison_failing(&comparison, &view.limit) == 0);
+    comparison_put_text(&page, &comparison, &view);
+    check_text(text);
+    comparison_put_json(text, &comparison, &view);
+    check_text(text);
+    comparison_done(&comparison);
+}
+
 static void report(struct tacho_recording *rec)
 {
     struct summary summary;
@@ -85,6 +105,7 @@ static void report(struct tacho_recording *rec)
         assert(html_put_page(&text, &summary, &scopes) == 0);
         check_page(&text);
         report_together(&summary, &scopes, &text);
+        report_compared(&summary, &scopes, &text);
         scopes_done(&scopes);
     }
     summary_done(&summary);
