@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/number.h"
 #include "cli/cli.h"
@@ -153,6 +154,19 @@ static int read_arguments(int argc, char **argv, struct request *request)
 
 /* ---- reading ---- */
 
+/* Whether a file of the list before this one is the same: one run must not pass for two. */
+static bool is_named_before(const struct recording_list *list, size_t place)
+{
+    struct stat own, other;
+    if (stat(list->path[place], &own) != 0)
+        return false;
+    for (size_t i = 0; i < place; i++)
+        if (stat(list->path[i], &other) == 0 && other.st_dev == own.st_dev &&
+            other.st_ino == own.st_ino)
+            return true;
+    return false;
+}
+
 /* Adds those that can be read. An exit status; -1 when there is no memory for more. */
 static int add_side(const struct request *request, enum comparison_side side,
                     struct comparison *ret)
@@ -161,6 +175,10 @@ static int add_side(const struct request *request, enum comparison_side side,
     int status = recording_list_make(request->operand[side], request->operands[side], &list);
     for (size_t i = 0; i < list.count && status >= 0; i++) {
         struct recording_summary opened;
+        if (is_named_before(&list, i)) {
+            cli_say("%s is named twice on one side: it counts as one run", list.path[i]);
+            continue;
+        }
         if (recording_summary_open(list.path[i], &opened) != 0) {
             status = EXIT_FAILED;
             continue;

@@ -309,6 +309,14 @@ def test_wrong_usage(runs):
         assert words in one_line(run("diff", *args), 2)
 
 
+def test_one_run_is_not_taken_for_two(runs, tmp_path):
+    a = runs("a", (10, 20))
+    (tmp_path / "again.log").symlink_to(a[0])
+    result = run("diff", *a, a[1], tmp_path / "again.log", "--", a[0], "--json")
+    assert result.returncode == 0 and result.stderr.count("named twice") == 2
+    assert json.loads(result.stdout)["a"]["runs"] == 2
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_compared(runs, tmp_path):
     a, b = runs("a", BASE), runs("b", SLOWER)
     bad = tmp_path / "bad\x1b[31m.tacho"
