@@ -354,7 +354,7 @@ static int take_process(struct pass *pass, const struct tacho_sample *sample)
     size_t row = (size_t)(found - pass->s->rows);
     struct lineage_sample put;
     int r = lineage_walk_process(&pass->lineage, row, sample, &put);
-    pass->w->any_process = true;
+    pass->w->any_process |= put.cpu_known;
     if (r == 0)
         r = know_io(pass, put.io_mask);
     if (r == 0)

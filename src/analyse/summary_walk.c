@@ -255,7 +255,7 @@ static int take_process(struct pass *pass, const struct tacho_sample *sample)
     int r = lineage_walk_process(&pass->lineage, i, sample, &put);
     if (r != 0)
         return r;
-    pass->found->any_process_sample = true;
+    pass->found->any_process_sample |= put.cpu_known;
     note_counted(pass, row, &put);
     update_row(pass, row, i, sample);
     usage_sample(&s->usage, sample);

@@ -157,6 +157,14 @@ void gauge_line_done(struct gauge_line *g)
     *g = (struct gauge_line){0};
 }
 
+bool gauge_line_known(const struct gauge_line *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (g->largest[i] != TIMELINE_UNKNOWN)
+            return true;
+    return false;
+}
+
 void gauge_line_put(struct gauge_line *g, uint64_t time_ns, uint64_t value)
 {
     uint64_t *at = &g->largest[bucket_of(g->from_ns, g->bucket_ns, g->count, time_ns)];

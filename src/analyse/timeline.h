@@ -6,6 +6,7 @@
 #ifndef TACHO_ANALYSE_TIMELINE_H
 #define TACHO_ANALYSE_TIMELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,7 @@ struct gauge_line {
 int gauge_line_init(struct gauge_line *g, uint64_t from_ns, uint64_t to_ns, uint64_t bucket_ns);
 void gauge_line_done(struct gauge_line *g);
 void gauge_line_put(struct gauge_line *g, uint64_t time_ns, uint64_t value);
+bool gauge_line_known(const struct gauge_line *g); /* at any time */
 /* The largest value in each of `cells` equal stretches; the one before where none was taken. */
 void gauge_line_cells(const struct gauge_line *g, size_t cells, uint64_t *ret);
 

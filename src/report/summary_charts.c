@@ -26,12 +26,14 @@ void summary_draw_cpu(struct grid *grid, unsigned row, unsigned column, unsigned
     buffer_done(&top);
 }
 
+bool summary_knows_cpu(const struct summary *s)
+{
+    return s->cpu.total_ns != SUMMARY_UNKNOWN || s->machine.busy_ns != SUMMARY_UNKNOWN;
+}
+
 bool summary_knows_memory(const struct summary *s)
 {
-    for (size_t i = 0; i < s->rss_line.count; i++)
-        if (s->rss_line.largest[i] != TIMELINE_UNKNOWN)
-            return true;
-    return false;
+    return gauge_line_known(&s->rss_line);
 }
 
 void summary_draw_memory(struct grid *grid, unsigned row, unsigned column, unsigned rows,

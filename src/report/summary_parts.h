@@ -24,6 +24,7 @@ void summary_put_over_time(const struct page *page, const struct summary *summar
 void summary_draw_cpu(struct grid *grid, unsigned row, unsigned column, unsigned rows, size_t cells,
                       const struct summary *summary);
 bool summary_knows_memory(const struct summary *summary);
+bool summary_knows_cpu(const struct summary *summary);
 void summary_draw_memory(struct grid *grid, unsigned row, unsigned column, unsigned rows,
                          size_t cells, const struct summary *summary);
 

@@ -254,8 +254,10 @@ static void put_transfer(const struct page *page, const struct summary *s, const
     if (chars != SUMMARY_UNKNOWN) {
         buffer_put_text(&words, "; ");
         put_bytes(&words, chars);
+    }
+    if (chars != SUMMARY_UNKNOWN && calls != SUMMARY_UNKNOWN) {
         buffer_put_text(&words, " by ");
-        put_count(&words, calls == SUMMARY_UNKNOWN ? 0 : calls);
+        put_count(&words, calls);
         buffer_put_text(&words, calls == 1 ? " call" : " calls");
     }
     page_figure(page, label, &figure, &words);

@@ -174,7 +174,8 @@ static bool put_lines(const struct page *page, const struct summary *s,
     if (spark.cells > s->cpu_line.count)
         spark.cells = s->cpu_line.count;
     page_end_line(page);
-    put_cpu_spark(page, s, &spark);
+    if (summary_knows_cpu(s))
+        put_cpu_spark(page, s, &spark);
     put_memory_spark(page, s, &spark);
     if (labels->count > 0)
         put_letters(page, s, &spark, labels);
@@ -189,17 +190,18 @@ static void put_charts(const struct page *page, const struct summary *s,
 {
     char letters[CHART_CELLS_MAX];
     struct grid grid;
-    bool memory = summary_knows_memory(s);
-    unsigned axis = memory ? 2 * CHART_ROWS : CHART_ROWS;
+    bool cpu = summary_knows_cpu(s), memory = summary_knows_memory(s);
+    unsigned below_cpu = cpu ? CHART_ROWS : 0, axis = below_cpu + (memory ? CHART_ROWS : 0);
     size_t cells =
         page->width - CHART_AT < CHART_CELLS_MAX ? page->width - CHART_AT : CHART_CELLS_MAX;
     if (grid_init(&grid, axis + 2 + (labels->count > 0), page->width, page->utf8) != 0) {
         page->out->failed = true;
         return;
     }
-    summary_draw_cpu(&grid, 0, CHART_AT, CHART_ROWS, cells, s);
+    if (cpu)
+        summary_draw_cpu(&grid, 0, CHART_AT, CHART_ROWS, cells, s);
     if (memory)
-        summary_draw_memory(&grid, CHART_ROWS, CHART_AT, CHART_ROWS, cells, s);
+        summary_draw_memory(&grid, below_cpu, CHART_AT, CHART_ROWS, cells, s);
     chart_time_axis(&grid, axis, CHART_AT, cells, 0, s->cpu_line.count * s->cpu_line.bucket_ns);
     if (labels->count > 0) {
         letters_of(s, labels, cells, letters);
@@ -216,7 +218,7 @@ static void put_charts(const struct page *page, const struct summary *s,
 static bool put_curves(const struct page *page, const struct summary *s,
                        const struct labels_shown *labels)
 {
-    if (s->cpu_line.count < 2)
+    if (s->cpu_line.count < 2 || (!summary_knows_cpu(s) && !summary_knows_memory(s)))
         return false;
     if (page->width < NARROW)
         return put_lines(page, s, labels);

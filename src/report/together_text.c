@@ -232,7 +232,7 @@ static void put_lines(const struct page *page, const struct together *t)
     struct buffer label = {0};
     size_t taken = LINE_LABEL + 2 + LINE_FIGURE, shown = 0, all = 0;
     uint64_t scale = 0;
-    if (t->rss.count < 2 || page->width < taken + 4)
+    if (t->rss.count < 2 || !gauge_line_known(&t->rss) || page->width < taken + 4)
         return;
     l.cells = page->width - taken < LINE_MAX_CELLS ? page->width - taken : LINE_MAX_CELLS;
     page_end_line(page);
