@@ -17,15 +17,10 @@
 
 #define SCHEMA_VERSION "0.2.2" /* of the files, as con-duct 0.21 writes them */
 
-struct one {
-    uint64_t time_ns, cpu_ns; /* of the sample before; time 0: none */
-};
-
 struct duct {
     struct export *export;
     struct folder folder;
     int usage;
-    struct one *one; /* by place */
     struct positions position;
     struct buffer processes; /* of this tick */
     uint64_t before_ns, before_cpu_ns;
@@ -46,13 +41,10 @@ static double memory_percent(const struct duct *d, uint64_t bytes)
     return d->memory_bytes == 0 ? 0 : (double)bytes * 100 / (double)d->memory_bytes;
 }
 
-static double cpu_percent(struct one *one, uint64_t time_ns, uint64_t cpu_ns)
+/* As ps has it, and so con-duct: CPU time in percent of the process's age. */
+static double cpu_percent(const struct tacho_process *p, uint64_t time_ns, uint64_t cpu_ns)
 {
-    double percent = 0;
-    if (one->time_ns != 0 && time_ns > one->time_ns && cpu_ns >= one->cpu_ns)
-        percent = (double)(cpu_ns - one->cpu_ns) * 100 / (double)(time_ns - one->time_ns);
-    *one = (struct one){time_ns, cpu_ns};
-    return percent;
+    return time_ns > p->start_ns ? (double)cpu_ns * 100 / (double)(time_ns - p->start_ns) : 0;
 }
 
 static uint64_t value_of(const struct duct *d, const struct tacho_sample *sample, unsigned metric)
@@ -67,7 +59,7 @@ static int on_process(void *user, size_t place, const struct tacho_sample *sampl
     const struct tacho_process *p = tacho_process(d->export->rec, place);
     struct buffer *out = &d->processes, command = {0};
     uint64_t rss = value_of(d, sample, PROCESS_RSS), letter = value_of(d, sample, PROCESS_STATE);
-    double percent = cpu_percent(&d->one[place], sample->time_ns, value_of(d, sample, PROCESS_CPU));
+    double percent = cpu_percent(p, sample->time_ns, value_of(d, sample, PROCESS_CPU));
     bool is_letter = (letter | 0x20) >= 'a' && (letter | 0x20) <= 'z';
     uint64_t age_s = sample->time_ns > p->start_ns ? (sample->time_ns - p->start_ns) / NS_PER_S : 0;
     text_put_shell(&command, p->argv, p->argv_bytes);
@@ -196,9 +188,6 @@ static int put_info(struct duct *d, const struct job_totals *t)
 static int put_all(struct duct *d, struct job_totals *totals)
 {
     const struct export_options *options = &d->export->options;
-    d->one = calloc(tacho_process_count(d->export->rec) + 1, sizeof *d->one);
-    if (d->one == NULL)
-        return -ENOMEM;
     positions_find(d->export->rec, TACHO_PROCESS, &d->position);
     if (!tacho_fact_number(d->export->rec, "memory_bytes", &d->memory_bytes))
         d->memory_bytes = 0;
@@ -221,7 +210,6 @@ static int duct_whole(struct export *export)
     struct job_totals *totals = calloc(1, sizeof *totals);
     int r = totals == NULL ? -ENOMEM : put_all(&d, totals), closed = folder_close(&d.folder);
     export->drain.refused |= d.folder.refused;
-    free(d.one);
     free(totals);
     buffer_done(&d.processes);
     return r < 0 ? r : closed;
