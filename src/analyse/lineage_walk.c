@@ -82,9 +82,12 @@ int lineage_walk_open(struct lineage_walk *walk, struct tacho_recording *rec, ui
         tacho_fact_number(rec, "recorder_pid", &recorder_pid);
     /*
      * A log does not say whose child a process is. Those that write into one log are most often the
-     * first one's; what it is handed at their ends would else count twice.
+     * first one's; what it is handed at their ends would else count twice. Where it is known that nobody is
+     * anybody's child, the fact says so.
      */
-    if (target_is(rec, "log") && tacho_process_count(rec) > 1)
+    uint64_t unrelated = 0;
+    tacho_fact_number(rec, "unrelated", &unrelated);
+    if (target_is(rec, "log") && unrelated == 0 && tacho_process_count(rec) > 1)
         walk->presumed_parent_pid = (uint32_t)tacho_process(rec, 0)->pid;
     walk->all_told = is_all_told(rec);
     walk->lineage = lineage_new((uint32_t)recorder_pid, pass_on, walk);

@@ -1,19 +1,17 @@
 /* tacho import: other tools' logs as a recording. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "cli/cli.h"
-#include "cli/recording_input.h"
+#include "cli/log_input.h"
+#include "cli/recording_list.h"
 #include "config.h"
 
 static const char help[] =
     "Usage: tacho import LOG... -o FILE [OPTION...]\n"
     "Makes a recording of what other tools wrote into logs: of several, one. '-' is stdin.\n"
+    "A LOG is a file, a directory that a tool wrote, or what the names of its files begin with.\n"
     "tacho report LOG does the same and reports it at once.\n"
     "\n"
     "  -o, --output FILE   the recording to write; never overwrites without --force\n"
@@ -35,7 +33,8 @@ static const struct option longs[] = {
 
 struct request {
     const char *output;
-    char **logs; /* up to NULL */
+    char **logs;
+    size_t count;
     bool force, list, help;
 };
 
@@ -52,6 +51,7 @@ static int read_arguments(int argc, char **argv, struct request *request)
         }
     }
     request->logs = argv + optind;
+    request->count = (size_t)(argc - optind);
     if (request->help || request->list)
         return 0;
     if (optind == argc)
@@ -65,35 +65,8 @@ static int list_formats(void)
 {
     const struct import_format *format;
     for (size_t i = 0; (format = import_format(i)) != NULL; i++)
-        printf("%-12s %s\n", format->name, format->title);
+        printf("%-14s %s\n", format->name, format->title);
     return cli_finish();
-}
-
-/* --force must not cost the log itself. */
-static bool is_output(int fd, const struct request *request)
-{
-    struct stat log, output;
-    return fstat(fd, &log) == 0 && stat(request->output, &output) == 0 &&
-           log.st_dev == output.st_dev && log.st_ino == output.st_ino;
-}
-
-static int read_log(const struct request *request, const char *path, struct gathered *gathered)
-{
-    struct import_result result = {0};
-    bool from_stdin = strcmp(path, "-") == 0;
-    _close_ int fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    const char *name = from_stdin ? "stdin" : path;
-    if (fd >= 0 && is_output(fd, request))
-        return cli_failed("%s is the log itself: choose another name with -o", request->output);
-    int r = fd < 0 ? -errno : import_read(fd, name, gathered, &result);
-    recording_input_say_wrong(name, &result);
-    if (r == -ENODATA)
-        return cli_failed(
-            "%s: no process data in it; tacho import --list-formats says what is read", name);
-    if (r == -EPROTO)
-        return cli_failed("%s is a recording already", name);
-    return r != 0 ? cli_failed("%s: %s", name, strerror(-r)) : 0;
 }
 
 static int write_recording(const struct request *request, struct gathered *gathered)
@@ -123,10 +96,13 @@ int command_import(int argc, char **argv)
         return cli_help(help);
     if (request.list)
         return list_formats();
-    for (char **log = request.logs; *log != NULL && status == 0; log++)
-        status = read_log(&request, *log, &gathered);
+    struct recording_list logs;
+    status = recording_list_make(request.logs, request.count, &logs);
+    if (status == 0)
+        status = log_input_read(logs.path, logs.count, request.output, &gathered);
     if (status == 0)
         status = write_recording(&request, &gathered);
     gathered_done(&gathered);
+    recording_list_done(&logs);
     return status;
 }

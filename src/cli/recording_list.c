@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "import/import_log.h"
 
 static const char suffix[] = ".tacho";
 
@@ -44,22 +45,48 @@ static int by_name(const void *a, const void *b)
     return strcmp(*left, *right);
 }
 
-static int add_directory(struct recording_list *list, const char *directory)
+static bool is_recording(const char *name)
 {
-    size_t first = list->count;
+    size_t n = strlen(name);
+    return n >= sizeof suffix && strcmp(name + n - (sizeof suffix - 1), suffix) == 0;
+}
+
+/* Logs of jobs that ran side by side. */
+static bool is_log_of_many(const char *directory, const char *name)
+{
+    char *path = path_of(directory, name);
+    const struct import_format *format = path == NULL ? NULL : import_form_of(path);
+    free(path);
+    return format != NULL && format->in_folders;
+}
+
+/* Those of the entries that are recordings, or such logs. */
+static int add_entries(struct recording_list *list, const char *directory, bool logs)
+{
     int status = 0;
     DIR *dir = opendir(directory);
     if (dir == NULL)
         return cli_failed("%s: %s", directory, strerror(errno));
-    for (struct dirent *e = readdir(dir); e != NULL && status == 0; e = readdir(dir)) {
-        size_t n = strlen(e->d_name);
-        if (e->d_name[0] != '.' && n >= sizeof suffix &&
-            strcmp(e->d_name + n - (sizeof suffix - 1), suffix) == 0)
+    for (struct dirent *e = readdir(dir); e != NULL && status == 0; e = readdir(dir))
+        if (e->d_name[0] != '.' &&
+            (logs ? is_log_of_many(directory, e->d_name) : is_recording(e->d_name)))
             status = add(list, path_of(directory, e->d_name));
-    }
     closedir(dir);
+    return status;
+}
+
+static int add_directory(struct recording_list *list, const char *directory)
+{
+    size_t first = list->count;
+    int status = add_entries(list, directory, false);
+    if (status == 0 && list->count == first && import_form_of(directory) != NULL)
+        return add(list, strdup(directory)); /* it is a log itself */
+    list->of_directory = true;
     if (status == 0 && list->count == first)
-        return cli_failed("%s: no recordings (*.tacho) in this directory", directory);
+        status = add_entries(list, directory, true);
+    if (status == 0 && list->count == first)
+        return cli_failed(
+            "%s: no recordings (*.tacho) and no logs of other tools in this directory", directory);
     if (list->count > first)
         qsort(&list->path[first], list->count - first, sizeof *list->path, by_name);
     return status;
@@ -73,7 +100,6 @@ int recording_list_make(char **argument, size_t n, struct recording_list *ret)
     for (size_t i = 0; i < n; i++) {
         bool directory = stat(argument[i], &st) == 0 && S_ISDIR(st.st_mode);
         int failed = directory ? add_directory(ret, argument[i]) : add(ret, strdup(argument[i]));
-        ret->of_directory |= directory;
         status = failed != 0 ? failed : status;
     }
     return status;

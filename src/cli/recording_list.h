@@ -1,4 +1,7 @@
-/* The files that arguments name: a directory stands for the recordings in it. */
+/*
+ * The files that arguments name: a directory stands for the recordings in it; without any, for the log of another tool
+ * that it is, or for logs in it of jobs that ran side by side.
+ */
 #ifndef TACHO_CLI_RECORDING_LIST_H
 #define TACHO_CLI_RECORDING_LIST_H
 
@@ -8,7 +11,7 @@
 struct recording_list {
     char **path;
     size_t count, room;
-    bool of_directory; /* an argument is one */
+    bool of_directory; /* an argument is a directory of several */
 };
 
 /*

@@ -6,9 +6,10 @@
 #include "cli/cli.h"
 #include "cli/recording_input.h"
 
-int recording_summary_open(const char *path, struct recording_summary *ret)
+int recording_summary_open_logs(char *const *path, size_t n, struct recording_summary *ret)
 {
-    int status = recording_input_open(path, &ret->rec);
+    int status = n > 1 ? recording_input_open_logs(path, n, &ret->rec)
+                       : recording_input_open(path[0], &ret->rec);
     if (status != 0)
         return status;
     int r = summary_make(ret->rec, &ret->summary);
@@ -20,7 +21,13 @@ int recording_summary_open(const char *path, struct recording_summary *ret)
     if (r == 0)
         return 0;
     tacho_recording_close(ret->rec);
-    return cli_failed("%s: %s", path, r == -ENOMEM ? "out of memory" : strerror(-r));
+    return cli_failed("%s: %s", path[0], r == -ENOMEM ? "out of memory" : strerror(-r));
+}
+
+int recording_summary_open(const char *path, struct recording_summary *ret)
+{
+    char *named = (char *)path; /* only read */
+    return recording_summary_open_logs(&named, 1, ret);
 }
 
 void recording_summary_close(struct recording_summary *opened)

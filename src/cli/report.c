@@ -15,6 +15,7 @@
 #include "cli/report_page.h"
 #include "cli/report_plot.h"
 #include "cli/terminal.h"
+#include "import/import_log.h"
 #include "report/plot_look.h"
 #include "report/summary_json.h"
 #include "report/summary_text.h"
@@ -122,12 +123,12 @@ static int print(const struct buffer *text)
     return cli_finish();
 }
 
-static int report_one(const struct request *request, const char *path)
+static int report_one(const struct request *request, char *const *paths, size_t n)
 {
     struct buffer text = {0};
     struct page page = page_of(&text, request->width, terminal_utf8(), terminal_colour());
     struct recording_summary o;
-    int status = recording_summary_open(path, &o);
+    int status = recording_summary_open_logs(paths, n, &o);
     if (status != 0)
         return status;
     if (request->html != NULL) {
@@ -232,8 +233,10 @@ int command_report(int argc, char **argv)
     if (request.help)
         return cli_help(help);
     status = recording_list_make(argv + optind, (size_t)(argc - optind), &list);
-    int failed = argc - optind == 1 && !list.of_directory ? report_one(&request, argv[optind])
-                                                          : report_several(&request, &list);
+    bool one = list.count == 1 && argc - optind == 1 && !list.of_directory;
+    bool one_job = status == 0 && !list.of_directory && import_are_one_job(list.path, list.count);
+    int failed = one || one_job ? report_one(&request, list.path, list.count)
+                                : report_several(&request, &list);
     recording_list_done(&list);
     return failed != 0 ? failed : status;
 }

@@ -64,12 +64,9 @@ struct log_line_error {
  * text for a number, a date before 1970); -ENOMEM.
  *
  * The timestamp is read as local time. Of the two moments that an hour names which comes twice, the
- * earlier is taken: see log_line_later_ns.
+ * earlier is taken: see calendar_later_ns.
  */
 int log_line_parse(const char *line, size_t n, struct buffer *scratch, struct log_line *ret,
                    struct log_line_error *error);
-
-/* The other moment of the same name, when clocks were set back over it; else `time_ns` itself. */
-uint64_t log_line_later_ns(uint64_t time_ns);
 
 #endif

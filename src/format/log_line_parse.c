@@ -1,87 +1,12 @@
 #include <errno.h>
 #include <limits.h>
-#include <time.h>
 
+#include "base/calendar.h"
 #include "base/clock.h"
 #include "base/json_reader.h"
 #include "format/log_line.h"
 
-#define TIME_MAX_S UINT64_C(8000000000)                      /* the year 2223 */
 #define SPAN_MAX_NS (UINT64_C(100) * 366 * 86400 * NS_PER_S) /* of a process: 100 years */
-
-/* ---- time ---- */
-
-static bool same_clock_face(const struct tm *a, const struct tm *b)
-{
-    return a->tm_min == b->tm_min && a->tm_hour == b->tm_hour && a->tm_mday == b->tm_mday;
-}
-
-/* Whether clocks showed at both moments, an hour apart, the same. */
-static bool same_name(time_t a, time_t b)
-{
-    struct tm first = {0}, second = {0};
-    localtime_r(&a, &first);
-    localtime_r(&b, &second);
-    return same_clock_face(&first, &second);
-}
-
-uint64_t log_line_later_ns(uint64_t time_ns)
-{
-    time_t seconds = (time_t)(time_ns / NS_PER_S);
-    return same_name(seconds, seconds + 3600) ? time_ns + 3600 * NS_PER_S : time_ns;
-}
-
-/* Exactly `digits` digits, at most `max`. */
-static bool take_field(struct text *t, int digits, int max, int *ret)
-{
-    *ret = 0;
-    for (; digits > 0; digits--, t->at++) {
-        if (t->at == t->end || *t->at < '0' || *t->at > '9')
-            return false;
-        *ret = *ret * 10 + (*t->at - '0');
-    }
-    return *ret <= max;
-}
-
-/* ".123456" to nanoseconds, as many digits as there are. */
-static bool take_fraction(struct text *t, uint64_t *ret_ns)
-{
-    uint64_t unit = NS_PER_S;
-    *ret_ns = 0;
-    if (!text_take_literal(t, "."))
-        return true;
-    const char *from = t->at;
-    for (; t->at < t->end && *t->at >= '0' && *t->at <= '9'; t->at++) {
-        unit /= 10;
-        *ret_ns += unit * (uint64_t)(*t->at - '0');
-    }
-    return t->at > from;
-}
-
-/* mktime(3) is free to choose of two moments of one name, and does: so it is asked for neither. */
-static bool take_local_time(struct text t, uint64_t *ret_ns)
-{
-    struct tm tm = {.tm_isdst = -1};
-    uint64_t fraction_ns;
-    bool read = take_field(&t, 4, 9999, &tm.tm_year) && text_take_literal(&t, "-") &&
-                take_field(&t, 2, 12, &tm.tm_mon) && text_take_literal(&t, "-") &&
-                take_field(&t, 2, 31, &tm.tm_mday) &&
-                (text_take_literal(&t, " ") || text_take_literal(&t, "T")) &&
-                take_field(&t, 2, 23, &tm.tm_hour) && text_take_literal(&t, ":") &&
-                take_field(&t, 2, 59, &tm.tm_min) && text_take_literal(&t, ":") &&
-                take_field(&t, 2, 60, &tm.tm_sec) && take_fraction(&t, &fraction_ns);
-    if (!read || t.at != t.end || tm.tm_mon == 0 || tm.tm_mday == 0)
-        return false;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    time_t seconds = mktime(&tm);
-    if (seconds < 2 * 86400 || (uint64_t)seconds > TIME_MAX_S)
-        return false;
-    if (same_name(seconds, seconds - 3600))
-        seconds -= 3600;
-    *ret_ns = (uint64_t)seconds * NS_PER_S + fraction_ns;
-    return true;
-}
 
 /* ---- values ---- */
 
@@ -142,7 +67,7 @@ static const char *take_value(const struct json_value *value, struct buffer *scr
         return take_number(value, place, ret);
     if (value->depth != 1 || value->type != JSON_STRING)
         return NULL;
-    if (json_is(value->key, "timestamp") && !take_local_time(value->text, &ret->time_ns))
+    if (json_is(value->key, "timestamp") && !calendar_parse(value->text, &ret->time_ns))
         return "a timestamp that is no time";
     if (json_is(value->key, "label")) {
         buffer_clear(scratch);

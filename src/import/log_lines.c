@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/calendar.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "format/log_line.h"
@@ -26,7 +27,7 @@
 
 /* A process while its lines come. */
 struct life {
-    uint32_t process;
+    uint32_t entity;
     struct log_line last;
     uint64_t time_ns;     /* of its last point */
     uint64_t distance_ns; /* of its last two that time told */
@@ -102,7 +103,7 @@ static struct life *begin_life(struct log_lines *l, const struct log_line *line,
     if (known(line, LOG_LINE_ELAPSED) && line->value[LOG_LINE_ELAPSED] < time_ns)
         start_ns = time_ns - line->value[LOG_LINE_ELAPSED];
     struct life *life = array_add(&l->lives, sizeof *life);
-    if (life == NULL || gathered_begin(l->gathered, pid, start_ns, &life->process) != 0 ||
+    if (life == NULL || gathered_begin(l->gathered, pid, start_ns, &life->entity) != 0 ||
         map_put(&l->by_pid, named ? (uint32_t)pid : PID_UNKNOWN, l->lives.count) != 0)
         return NULL;
     life->distance_ns = ORDINARY_NS;
@@ -114,7 +115,7 @@ static struct life *begin_life(struct log_lines *l, const struct log_line *line,
 /* By the timestamp: in an hour that comes twice, the moment that fits to the lines before. */
 static uint64_t time_by_clock(const struct log_line *line, uint64_t not_before_ns)
 {
-    uint64_t later_ns = log_line_later_ns(line->time_ns);
+    uint64_t later_ns = calendar_later_ns(line->time_ns);
     return line->time_ns + CLOCK_SLACK_NS < not_before_ns &&
                    later_ns + CLOCK_SLACK_NS >= not_before_ns
                ? later_ns
@@ -207,10 +208,10 @@ static int take_line(struct log_lines *l, const struct log_line *line)
     if (time_ns > TIME_END_NS)
         return -ERANGE;
     uint64_t mask = values_of(line, value);
-    int r = gathered_add(l->gathered, life->process, time_ns, mask, value);
+    int r = gathered_add(l->gathered, life->entity, time_ns, mask, value);
     if (r == 0)
         r = take_labels(l->gathered, line->label);
-    gathered_process(l->gathered, life->process)->stopped = line->kind == LOG_LINE_LAST;
+    gathered_entity(l->gathered, life->entity)->stopped = line->kind == LOG_LINE_LAST;
     life->last = *line;
     life->time_ns = time_ns;
     l->newest_ns = time_ns > l->newest_ns ? time_ns : l->newest_ns;
@@ -227,25 +228,25 @@ static bool recognises(const char *first, size_t n)
     return true;
 }
 
-static int read_log(struct line_stream *stream, struct gathered *ret, struct import_result *result)
+static int read_log(struct import_log *log)
 {
-    struct log_lines l = {.gathered = ret};
+    struct log_lines l = {.gathered = log->gathered};
     struct buffer scratch = {0};
     const char *text;
     size_t n;
-    int r;
-    while ((r = line_stream_next(stream, &text, &n)) == 1) {
+    int r = gathered_use_clock(log->gathered, GATHERED_WALL_CLOCK);
+    while (r == 0 && (r = line_stream_next(log->stream, &text, &n)) == 1) {
         struct log_line line;
         struct log_line_error error;
         r = log_line_parse(text, n, &scratch, &line, &error);
         if (r == -EPROTO)
-            import_count_wrong(result, stream->line, error.message);
+            import_count_wrong(log, error.message);
         if (r == 1 && (r = take_line(&l, &line)) == 0)
-            result->taken++;
+            log->result->taken++;
         if (r == -ERANGE)
-            import_count_wrong(result, stream->line, "too long after the line before");
-        if (r < 0 && r != -EPROTO && r != -ERANGE)
-            break;
+            import_count_wrong(log, "too long after the line before");
+        if (r == -EPROTO || r == -ERANGE)
+            r = 0;
     }
     buffer_done(&scratch);
     map_done(&l.by_pid);

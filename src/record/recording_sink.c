@@ -342,7 +342,8 @@ static void begin_in_the_past(struct recording *r)
     r->anchor = *r->options.anchor;
     r->now_ns = r->anchor.mono_ns;
     r->options.anchor = NULL; /* the caller's */
-    record_put(&r->journal, &(struct record){.type = RECORD_ANCHOR, .anchor = r->anchor});
+    if (r->anchor.real_ns != 0)
+        record_put(&r->journal, &(struct record){.type = RECORD_ANCHOR, .anchor = r->anchor});
 }
 
 int recording_create(const struct recording_options *options, struct recording **ret)

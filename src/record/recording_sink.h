@@ -28,8 +28,8 @@ struct recording_options {
     uint64_t interval_ns;
     /*
      * NULL: what is recorded happens now. Else it has happened before, and no clock is asked: the
-     * recording begins at this anchor, its only one, and time goes on with the ticks. An entity
-     * that is not put at a tick was there, and nothing is known of it.
+     * recording begins at this anchor, its only one, and time goes on with the ticks. With a real_ns of 0
+     * nobody knows the wall clock. An entity that is not put at a tick was there, and nothing is known of it.
      */
     const struct record_anchor *anchor;
     const struct codec *codec; /* NULL: uncompressed */

@@ -225,7 +225,8 @@ def test_where_there_is_nothing(tmp_path):
     for arguments in ((tmp_path,), ("--json", tmp_path)):
         result = run("report", *arguments)
         assert result.returncode == 1 and result.stdout == ""
-        assert result.stderr == f"tacho report: {tmp_path}: no recordings (*.tacho) in this directory\n"
+        assert result.stderr == (f"tacho report: {tmp_path}: no recordings (*.tacho) and no logs of other tools in "
+                                 "this directory\n")
 
 
 def test_recordings_that_are_of_no_rank(tmp_path):

@@ -73,7 +73,7 @@ static const struct gathered_point *point(size_t i)
 
 static void assert_point(size_t i, uint32_t process, double after_noon_s)
 {
-    assert_int_equal(point(i)->process, process);
+    assert_int_equal(point(i)->entity, process);
     assert_int_equal(point(i)->time_ns, NOON_NS + (uint64_t)(after_noon_s * 1e9 + 0.5));
 }
 
@@ -88,12 +88,12 @@ static void moments_lie_as_far_apart_as_time_elapsed(void **state)
     put("-STOP", "10:00:03.5", "\"elapsed_time\": 2.5, \"pid\": 7");
     assert_int_equal(read_text(), 0);
     assert_int_equal(result.taken, 7);
-    assert_int_equal(gathered.processes.count, 1);
+    assert_int_equal(gathered.entities.count, 1);
     static const double expected[] = {0.5, 1.5, 2.5, 4, 5.5, 6.5, 6.500001};
     for (size_t i = 0; i < 7; i++)
         assert_point(i, 0, expected[i]);
-    assert_int_equal(gathered_process(&gathered, 0)->start_ns, NOON_NS - 3 * NS_PER_S / 2);
-    assert_true(gathered_process(&gathered, 0)->stopped);
+    assert_int_equal(gathered_entity(&gathered, 0)->start_ns, NOON_NS - 3 * NS_PER_S / 2);
+    assert_true(gathered_entity(&gathered, 0)->stopped);
 }
 
 static void without_elapsed_time_timestamps_must_do(void **state)
@@ -106,8 +106,8 @@ static void without_elapsed_time_timestamps_must_do(void **state)
     assert_int_equal(read_text(), 0);
     for (size_t i = 0; i < 5; i++)
         assert_point(i, 0, (double)(2 * i));
-    assert_int_equal(gathered_process(&gathered, 0)->start_ns, 0);
-    assert_int_equal(gathered_process(&gathered, 0)->pid, 0);
+    assert_int_equal(gathered_entity(&gathered, 0)->start_ns, 0);
+    assert_int_equal(gathered_entity(&gathered, 0)->pid, 0);
 }
 
 static void pids_are_given_out_again(void **state)
@@ -125,13 +125,13 @@ static void pids_are_given_out_again(void **state)
     assert_int_equal(read_text(), 0);
     static const uint32_t process[] = {0, 1, 0, 0, 0, 0, 2, 2, 3, 1};
     static const uint64_t pid[] = {7, 8, 7, 7};
-    assert_int_equal(gathered.processes.count, 4);
+    assert_int_equal(gathered.entities.count, 4);
     for (size_t i = 0; i < 10; i++)
-        assert_int_equal(point(i)->process, process[i]);
+        assert_int_equal(point(i)->entity, process[i]);
     for (uint32_t i = 0; i < 4; i++)
-        assert_int_equal(gathered_process(&gathered, i)->pid, pid[i]);
-    assert_true(gathered_process(&gathered, 0)->stopped);
-    assert_false(gathered_process(&gathered, 1)->stopped);
+        assert_int_equal(gathered_entity(&gathered, i)->pid, pid[i]);
+    assert_true(gathered_entity(&gathered, 0)->stopped);
+    assert_false(gathered_entity(&gathered, 1)->stopped);
 }
 
 static void an_hour_that_comes_twice_is_told_by_its_neighbours(void **state)
@@ -220,7 +220,7 @@ static void time_does_not_overflow(void **state)
     assert_true(result.wrong > 0);
     for (size_t i = 1; i < gathered.points.count; i++)
         assert_true(point(i)->time_ns > point(i - 1)->time_ns ||
-                    point(i)->process != point(i - 1)->process);
+                    point(i)->entity != point(i - 1)->entity);
 }
 
 static struct tacho_recording *written(void)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/calendar.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "format/log_line.h"
@@ -228,10 +229,10 @@ static void an_hour_that_comes_twice_has_two_moments(void **state)
     for (int round = 0; round < 4; round++) {
         assert_int_equal(parse(plain, &line), 1);
         assert_int_equal(line.time_ns, UINT64_C(1729996200) * NS_PER_S);
-        assert_int_equal(log_line_later_ns(line.time_ns), line.time_ns);
+        assert_int_equal(calendar_later_ns(line.time_ns), line.time_ns);
         assert_int_equal(parse(ambiguous, &line), 1);
         assert_int_equal(line.time_ns, UINT64_C(1729989000) * NS_PER_S);
-        assert_int_equal(log_line_later_ns(line.time_ns), line.time_ns + 3600 * NS_PER_S);
+        assert_int_equal(calendar_later_ns(line.time_ns), line.time_ns + 3600 * NS_PER_S);
         assert_int_equal(parse(never, &line), 1);
     }
     use_zone("UTC");
