@@ -96,23 +96,35 @@ static int begin(struct import_log *log, const struct call *call, uint32_t *ret_
     return r;
 }
 
+/* Memory over time is what that tool draws: a metric for the peak, and a counter for the curve. */
+static int add_memory(struct gathered *g, uint32_t process, uint64_t time_ns, uint64_t bytes)
+{
+    static const char name[] = "largest RSS so far, MB";
+    uint64_t value[METRICS_MAX];
+    uint32_t site;
+    value[PROCESS_PEAK_RSS] = bytes;
+    if (bytes == 0)
+        return gathered_add(g, process, time_ns, 0, NULL);
+    int r = gathered_add(g, process, time_ns, UINT64_C(1) << PROCESS_PEAK_RSS, value);
+    if (r == 0)
+        r = gathered_site(g, (struct span){(const uint8_t *)name, sizeof name - 1},
+                          (struct span){0}, &site);
+    return r == 0 ? gathered_count(g, process, site, time_ns, (double)bytes / (double)MB) : r;
+}
+
 static int take_call(struct gathered *g, uint32_t process, const struct call *call)
 {
     struct span name = {(const uint8_t *)call->function.at,
                         (size_t)(call->function.end - call->function.at)};
     struct span category = {(const uint8_t *)call->category.at,
                             (size_t)(call->category.end - call->category.at)};
-    uint64_t value[METRICS_MAX];
     uint32_t site;
     int r = gathered_site(g, name, category, &site);
     if (r == 0)
         r = gathered_scope(g, process, site, call->begin_ns, call->end_ns);
-    for (int i = 0; i < 2 && r == 0; i++) {
-        value[PROCESS_PEAK_RSS] = call->bytes[i];
-        r = gathered_add(g, process, i == 0 ? call->begin_ns : call->end_ns,
-                         call->bytes[i] > 0 ? UINT64_C(1) << PROCESS_PEAK_RSS : 0, value);
-    }
-    return r;
+    if (r == 0)
+        r = add_memory(g, process, call->begin_ns, call->bytes[0]);
+    return r == 0 ? add_memory(g, process, call->end_ns, call->bytes[1]) : r;
 }
 
 static int read_log(struct import_log *log)

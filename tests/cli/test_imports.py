@@ -196,6 +196,8 @@ def test_a_rank(log):
     assert categories == {"I/O": 0.5, "Others": 2.75}
     assert summary["memory"]["peak_rss_bytes"] == 20.25 * MIB
     assert summary["cpu"]["total_s"] is None
+    assert [(row["time"], row["value"]) for row in export(path, "counters")] == [
+        (0, 10), (0.5, 10.5), (1, 20.25), (3.25, 20.25)]
 
 
 def test_ranks_stand_side_by_side(log, tmp_path):
