@@ -260,6 +260,22 @@ static void bury_ended(struct lineage *h)
 
 /* ---- the end of a tick ---- */
 
+void lineage_presume_parent(struct lineage *h, uint32_t pid)
+{
+    h->presumed_pid = pid;
+}
+
+static void pay_for_presumed(struct lineage *h)
+{
+    const uint64_t *entity = h->presumed_pid != 0 ? map_get(&h->by_pid, h->presumed_pid) : NULL;
+    const struct node *presumed = entity != NULL ? node_of(h, (uint32_t)*entity) : NULL;
+    for (size_t i = 0; presumed != NULL && i < h->active.count; i++) {
+        struct node *node = node_of(h, h->active.at[i]);
+        if (node != NULL && node != presumed)
+            debts_pay_for(h, node, presumed);
+    }
+}
+
 /* Whether there is more to do for the node at the next tick. */
 static bool settle_node(struct lineage *h, struct node *node)
 {
@@ -280,6 +296,7 @@ static bool settle_node(struct lineage *h, struct node *node)
 static void settle(struct lineage *h)
 {
     bury_ended(h);
+    pay_for_presumed(h);
     for (size_t i = 0; i < h->active.count; i++) {
         struct node *node = node_of(h, h->active.at[i]);
         if (node != NULL)

@@ -65,6 +65,12 @@ struct lineage;
  * without memory.
  */
 struct lineage *lineage_new(uint32_t recorder_pid, lineage_sink sink, void *user);
+
+/*
+ * Whose child a process is was told of none: the caller takes all for children of this pid. What they used may
+ * then be handed to anybody, their true parent, before it is handed to this one.
+ */
+void lineage_presume_parent(struct lineage *h, uint32_t pid);
 void lineage_free(struct lineage *lineage);
 
 /* Ends the tick before and begins one. 0 or -ENOMEM. */

@@ -133,6 +133,15 @@ void debts_pay(struct lineage *h, struct node *node)
             pay_column(h, node, c);
 }
 
+void debts_pay_for(struct lineage *h, struct node *node, const struct node *debtor)
+{
+    if (!any_credit(node))
+        return;
+    for (uint32_t i = debtor->debts; i != NONE; i = h->debts[i].next)
+        if (!lapsed(&h->debts[i], GROUP_CPU) && !lapsed(&h->debts[i], GROUP_IO))
+            debt_pay(&h->debts[i], node);
+}
+
 void strays_pay(struct lineage *h)
 {
     size_t kept = 0;

@@ -52,7 +52,7 @@ struct node {
 struct lineage {
     lineage_sink sink;
     void *user;
-    uint32_t recorder_pid;
+    uint32_t recorder_pid, presumed_pid; /* 0: none */
     uint64_t tick, tick_ns;
     uint64_t absorbed_ns; /* unpaid, of debts that were let go */
 
@@ -130,6 +130,9 @@ void debt_pay(struct debt *d, struct node *node);
 
 /* Pays a node's debts from its unexplained growth. */
 void debts_pay(struct lineage *h, struct node *node);
+
+/* Then, from a node's, those of another that it may have been handed in truth, while they are young. */
+void debts_pay_for(struct lineage *h, struct node *node, const struct node *debtor);
 
 /* Then, from the recorder's, those that it may have to pay. */
 void strays_pay(struct lineage *h);

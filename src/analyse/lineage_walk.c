@@ -91,6 +91,8 @@ int lineage_walk_open(struct lineage_walk *walk, struct tacho_recording *rec, ui
         walk->presumed_parent_pid = (uint32_t)tacho_process(rec, 0)->pid;
     walk->all_told = is_all_told(rec);
     walk->lineage = lineage_new((uint32_t)recorder_pid, pass_on, walk);
+    if (walk->lineage != NULL)
+        lineage_presume_parent(walk->lineage, walk->presumed_parent_pid);
     int r = walk->lineage == NULL ? -ENOMEM : collect_ends(walk);
     if (r != 0)
         lineage_walk_done(walk);

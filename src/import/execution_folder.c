@@ -4,9 +4,7 @@
  * seconds since the epoch. Sizes are bytes, CPU times seconds. agg_metrics.tsv tells how many ticks a second
  * had; pids.txt says nothing more.
  *
- * Times are local, and whole seconds: the ticks of a second are spread evenly over it. CPU of children is taken of
- * the execution's own process alone: whose child another one is nobody told, and what each was handed by its children
- * would count again.
+ * Times are local, and whole seconds: the ticks of a second are spread evenly over it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -267,9 +265,7 @@ static const char *take_row(const struct log_table *table, const struct table_ro
     return wrong;
 }
 
-#define CHILDREN (UINT64_C(1) << PROCESS_CHILDREN_USER | UINT64_C(1) << PROCESS_CHILDREN_SYSTEM)
-
-static int read_rows(struct import_log *log, uint32_t process, bool reference)
+static int read_rows(struct import_log *log, uint32_t process)
 {
     struct log_table table = {columns, COLUMNS, ',', {0}};
     struct table_row row;
@@ -293,7 +289,6 @@ static int read_rows(struct import_log *log, uint32_t process, bool reference)
             import_count_wrong(log, wrong);
             continue;
         }
-        known &= reference ? UINT64_MAX : ~CHILDREN;
         r = gathered_add(log->gathered, process, time_ns, known, value);
         log->result->taken++;
     }
@@ -416,7 +411,7 @@ static int read_member(struct execution *x, const struct member *m)
     if (r == 0)
         r = name_process(x, m, process);
     if (r == 0)
-        r = read_rows(&file, process, m->reference);
+        r = read_rows(&file, process);
     if (r == 0)
         spread(x, g, first, process);
     x->log->result->lines += stream.line;

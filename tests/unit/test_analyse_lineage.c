@@ -160,6 +160,21 @@ static void child_reaped_in_the_tick_in_which_it_ends(void **state)
         assert_true(f.spread[i] <= 101.0 * MS);
 }
 
+/* 3 is 2's child and 2 is 1's, but all are taken for children of 1. */
+static void a_parent_that_is_only_presumed(void **state)
+{
+    begin(0);
+    lineage_presume_parent(f.h, 1);
+    born(1, 0), born(2, 1), born(3, 1);
+    tick(), cpu(1, 10, 0), cpu(2, 20, 0), cpu(3, 500, 0), io(2, 100), io(3, 4000), io(1, 0);
+    tick(), cpu(1, 10, 0), cpu(2, 30, 500), io(2, 4100), io(1, 0), ended(3);
+    tick(), cpu(1, 10, 0), cpu(2, 30, 500), io(2, 4100), io(1, 0);
+    tick(), cpu(1, 10, 530), io(1, 4100), ended(2);
+    tick(), cpu(1, 20, 530), io(1, 4200);
+    assert_int_equal(total(), 550);
+    assert_int_equal(f.total[LINEAGE_READ_BYTES], 4200);
+}
+
 static void child_reaped_one_tick_later(void **state)
 {
     begin(RECORDER_PID);
@@ -586,6 +601,7 @@ int main(void)
         cmocka_unit_test_teardown(roundings_do_not_add_up, end),
         cmocka_unit_test_teardown(io_of_children_is_in_the_parents, end),
         cmocka_unit_test_teardown(io_that_may_not_be_read_is_no_debt, end),
+        cmocka_unit_test_teardown(a_parent_that_is_only_presumed, end),
         cmocka_unit_test_teardown(odd_input_is_left_out, end),
         cmocka_unit_test_teardown(agrees_with_a_small_kernel, end),
     };
