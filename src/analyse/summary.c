@@ -56,6 +56,7 @@ static void read_session(struct summary *s)
     s->follow = tacho_fact_text(s->rec, "follow", NULL);
     s->target = tacho_fact_text(s->rec, "target", NULL);
     s->end_reason = tacho_fact_text(s->rec, "end_reason", NULL);
+    s->of_machine = target_is(s, "machine") || number_fact(s, "machine_alone", 0) != 0;
     const char *wait = tacho_fact_text(s->rec, "wait", NULL);
     s->waited_for_root = wait != NULL && strcmp(wait, "root") == 0;
     s->ended = tacho_recording_salvage(s->rec)->ended;
@@ -238,7 +239,7 @@ static uint64_t less(uint64_t a, uint64_t b)
 static void sum_cpu(struct summary *s, const struct walked *found, const struct counted *counted)
 {
     uint64_t user, system;
-    if (target_is(s, "machine"))
+    if (s->of_machine)
         return; /* of processes that began before nothing is known */
     bool split = counted->user_ns > 0 || counted->system_ns > 0;
     bool reaped = tacho_fact_number(s->rec, "reaped_user_ns", &user) &&
@@ -346,7 +347,7 @@ static void finish(struct summary *s, const struct walked *found)
     struct counted counted;
     read_happenings(s);
     count_processes(s, &counted);
-    if (!target_is(s, "machine"))
+    if (!s->of_machine)
         count_unseen(s, &counted);
     sum_cpu(s, found, &counted);
     rate_cpu(s, found->any_process_sample);

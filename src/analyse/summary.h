@@ -51,6 +51,7 @@ struct summary {
     const char *command; /* arguments, each ended by NUL */
     size_t command_bytes;
     const char *host, *follow, *target /* launch, attach, machine */, *end_reason;
+    bool of_machine;                      /* and of no process: recorded with -a, or logged so */
     bool waited_for_root;                 /* and not for all descendants */
     bool ended;                           /* the recorder closed the recording */
     uint64_t started_ns, started_real_ns; /* mono; since the epoch */

@@ -338,7 +338,7 @@ int summary_walk(struct summary *s, struct walked *ret)
                            .sampled_peak_ns = SUMMARY_UNKNOWN,
                            .sampled_owner = SUMMARY_NOBODY};
     struct pass pass = {.s = s, .found = ret};
-    pass.machine_alone = s->target != NULL && strcmp(s->target, "machine") == 0;
+    pass.machine_alone = s->of_machine;
     positions_find(s->rec, TACHO_PROCESS, &pass.process);
     positions_find(s->rec, TACHO_TREE, &pass.tree);
     positions_find(s->rec, TACHO_RECORDER, &pass.recorder);

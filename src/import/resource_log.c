@@ -43,6 +43,7 @@ struct resource_log {
     uint64_t memory_bytes, swap_bytes; /* 0: not told */
     uint64_t time_ns, cpu_ns;
     bool begun;
+    bool has_processes; /* else the log is of the machine alone */
 };
 
 static bool begins_with(struct text cell, const char *with)
@@ -144,6 +145,7 @@ static int add_process(struct resource_log *l, uint64_t time_ns, uint64_t *value
         value[PROCESS_CPU] = l->cpu_ns;
         known |= UINT64_C(1) << PROCESS_CPU;
     }
+    l->has_processes |= known != 0;
     return gathered_add(l->log->gathered, l->process, time_ns, known, value);
 }
 
@@ -222,6 +224,8 @@ static int read_log(struct import_log *log)
         if (r != 0)
             return r;
     }
+    if (l.begun && !l.has_processes)
+        record_put_number(&log->gathered->facts, "machine_alone", 1);
     return r;
 }
 

@@ -117,7 +117,7 @@ static void put_cards(struct buffer *ret, const struct summary *s)
 {
     html_put(ret, "<ul class=\"cards\">\n");
     put_times(ret, s);
-    if (s->target != NULL && strcmp(s->target, "machine") == 0) {
+    if (s->of_machine) {
         put_machine_cards(ret, s);
     } else {
         bytes_card(ret, "memory.peak_rss_bytes", s->memory.peak_rss_bytes, "resident at the peak");

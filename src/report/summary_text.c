@@ -320,7 +320,7 @@ static void put_machine(const struct page *page, const struct summary *s)
 static void put_figures(const struct page *page, const struct summary *s,
                         const struct scopes *scopes)
 {
-    if (target_is(s, "machine")) {
+    if (s->of_machine) {
         put_machine(page, s);
         return;
     }

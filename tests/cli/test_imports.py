@@ -83,6 +83,19 @@ def test_resources(log):
     assert len(counters) == 12
 
 
+def test_resources_of_the_machine_alone(log):
+    head, *rows = RESOURCES.splitlines()[2:]
+    none = [",".join(["" if name in ("cpu_percent", "rss_mb", "vms_mb", "read_count", "read_mb", "write_count",
+                                     "write_mb") else cell
+                      for name, cell in zip(head.split(","), row.split(","))]) for row in rows]
+    path = log("\n".join([*RESOURCES.splitlines()[:2], head, *none]))
+    summary = form_is(path, "resources")
+    assert summary["machine"]["peak_used_bytes"] == 4200 * MIB
+    assert summary["cpu"]["total_s"] is None and summary["memory"]["peak_rss_bytes"] is None
+    text = run("report", path).stdout
+    assert "4.10 GiB   in use at most, of 15.6 GiB" in text and "Processes" not in text
+
+
 def test_events(log):
     path = log(EVENTS)
     summary = form_is(path, "events")
