@@ -33,24 +33,13 @@ struct event_log {
     struct buffer name;
 };
 
-static struct text first_line(const char *first, size_t n)
-{
-    const char *end = memchr(first, '\n', n);
-    return text_of(first, end != NULL ? (size_t)(end - first) : n);
-}
-
-static bool is_word(struct text cell, const char *word)
-{
-    return text_take_literal(&cell, word) && cell.at == cell.end;
-}
-
 static bool recognises(const char *first, size_t n)
 {
     struct table_row row;
     uint64_t time_ns;
-    table_cells(first_line(first, n), ',', &row);
+    table_cells(table_first_line(first, n), ',', &row);
     return row.n == CELLS && cell_seconds(row.cell[TIME], &time_ns) &&
-           (is_word(row.cell[WHAT], "start") || is_word(row.cell[WHAT], "end"));
+           (cell_is(row.cell[WHAT], "start") || cell_is(row.cell[WHAT], "end"));
 }
 
 static struct entrance *entrance(const struct event_log *l, uint32_t place)
@@ -113,7 +102,7 @@ static int take_line(struct event_log *l, const char **ret_wrong)
 {
     uint64_t time_ns, counter;
     uint32_t site;
-    bool start = is_word(l->row.cell[WHAT], "start"), end = is_word(l->row.cell[WHAT], "end");
+    bool start = cell_is(l->row.cell[WHAT], "start"), end = cell_is(l->row.cell[WHAT], "end");
     *ret_wrong = "not a start or an end";
     if (l->row.n != CELLS || (!start && !end))
         return 0;

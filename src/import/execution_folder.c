@@ -24,6 +24,8 @@
 #include "import/import_format.h"
 #include "import/log_table.h"
 
+#define CLOCK_SLACK_NS (10 * NS_PER_S) /* by which a clock may err without having been set */
+
 enum { TIME, PACKAGES, STATUS };
 
 static const struct table_column columns[] = {
@@ -243,17 +245,12 @@ static uint64_t packages_of(struct text cell)
 static const char *take_row(const struct log_table *table, const struct table_row *row,
                             uint64_t *ret_ns, uint64_t *value, uint64_t *known)
 {
-    const uint64_t split = UINT64_C(1) << PROCESS_USER | UINT64_C(1) << PROCESS_SYSTEM;
     uint64_t letter = letter_of(table_cell(table, row, STATUS));
     struct text packages = table_cell(table, row, PACKAGES);
     if (!calendar_parse(table_cell(table, row, TIME), ret_ns))
         return "no time";
     const char *wrong = table_metrics(table, row, value, known);
-    if ((*known & split) == split) {
-        uint64_t user = value[PROCESS_USER], system = value[PROCESS_SYSTEM];
-        value[PROCESS_CPU] = user > UINT64_MAX - system ? UINT64_MAX : user + system;
-        *known |= UINT64_C(1) << PROCESS_CPU;
-    }
+    table_add_cpu(value, known);
     if (letter != 0) {
         value[PROCESS_STATE] = letter;
         *known |= UINT64_C(1) << PROCESS_STATE;
@@ -371,20 +368,32 @@ static size_t first_tick(const struct execution *x, uint64_t second_ns, size_t n
     return before + (only && from < ticks - n ? from : ticks - n);
 }
 
+/* Not before the row before, nor before the process began. Far before: the clock was set back. */
+static uint64_t moment_of(const struct execution *x, uint64_t time_ns, uint64_t not_before_ns)
+{
+    if (time_ns + CLOCK_SLACK_NS < not_before_ns)
+        time_ns = calendar_later_ns(time_ns);
+    if (time_ns + CLOCK_SLACK_NS < not_before_ns)
+        return not_before_ns + NS_PER_S / x->most_ticks;
+    return time_ns > not_before_ns ? time_ns : not_before_ns;
+}
+
 /* The rows of a process, from `first` on, each at its tick; none before the process began. */
 static void spread(const struct execution *x, struct gathered *g, size_t first, uint32_t process)
 {
     struct gathered_point *points = g->points.items;
     struct gathered_entity *e = gathered_entity(g, process);
     size_t end = g->points.count;
+    uint64_t not_before_ns = e->start_ns;
     for (size_t i = first, n; i < end; i += n) {
         n = same_second(points, i, end);
         uint64_t second_ns = points[i].time_ns;
         size_t tick = first_tick(x, second_ns, n, e->start_ns, i == first, i + n == end);
         size_t most = x->most_ticks > tick + n ? x->most_ticks : tick + n;
         for (size_t k = 0; k < n; k++) {
-            uint64_t time_ns = second_ns + (tick + k) * NS_PER_S / most;
-            points[i + k].time_ns = time_ns > e->start_ns ? time_ns : e->start_ns;
+            points[i + k].time_ns =
+                moment_of(x, second_ns + (tick + k) * NS_PER_S / most, not_before_ns);
+            not_before_ns = points[i + k].time_ns + NS_PER_US;
         }
     }
     for (size_t i = first; i < end; i++) {

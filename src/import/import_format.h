@@ -7,7 +7,6 @@
 #include "import/line_stream.h"
 
 #define IMPORT_WRONG_SHOWN 3
-#define IMPORT_ENDINGS_MAX 4
 
 /* What became of a log. */
 struct import_result {

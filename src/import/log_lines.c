@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "format/log_line.h"
 #include "import/import_format.h"
+#include "import/log_table.h"
 
 #define PID_UNKNOWN UINT32_MAX         /* its key in the map */
 #define CLOCK_SLACK_NS (10 * NS_PER_S) /* by which two clocks may disagree on a distance */
@@ -168,10 +169,7 @@ static uint64_t values_of(const struct log_line *line, uint64_t *value)
     for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
         if (known(line, metrics[i].field))
             mask |= set(value, metrics[i].metric, line->value[metrics[i].field]);
-    /* All the CPU of all its threads is user and system time, if in coarser steps. */
-    if (known(line, LOG_LINE_USER) && known(line, LOG_LINE_SYSTEM))
-        mask |=
-            set(value, PROCESS_CPU, sum(line->value[LOG_LINE_USER], line->value[LOG_LINE_SYSTEM]));
+    table_add_cpu(value, &mask);
     if (known(line, LOG_LINE_FAULTS) && known(line, LOG_LINE_MAJOR_FAULTS) &&
         line->value[LOG_LINE_FAULTS] >= line->value[LOG_LINE_MAJOR_FAULTS])
         mask |= set(value, PROCESS_MINOR_FAULTS,

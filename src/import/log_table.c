@@ -6,6 +6,7 @@
 #include "base/calendar.h"
 #include "base/clock.h"
 #include "base/json_reader.h"
+#include "format/metric.h"
 
 static bool is_blank(char c)
 {
@@ -79,6 +80,16 @@ struct text table_cell(const struct log_table *table, const struct table_row *ro
 {
     int at = table->at[column];
     return at >= 0 && (size_t)at < row->n ? row->cell[at] : (struct text){"", ""};
+}
+
+struct text table_first_line(const char *first, size_t n)
+{
+    return (struct text){first, find(first, first + n, '\n')};
+}
+
+bool cell_is(struct text cell, const char *word)
+{
+    return text_take_literal(&cell, word) && cell.at == cell.end;
 }
 
 bool cell_is_blank(struct text cell)
@@ -158,6 +169,16 @@ const char *table_metrics(const struct log_table *table, const struct table_row 
         *known |= UINT64_C(1) << metric;
     }
     return NULL;
+}
+
+void table_add_cpu(uint64_t *value, uint64_t *known)
+{
+    const uint64_t split = UINT64_C(1) << PROCESS_USER | UINT64_C(1) << PROCESS_SYSTEM;
+    if ((*known & split) != split)
+        return;
+    uint64_t user = value[PROCESS_USER], system = value[PROCESS_SYSTEM];
+    value[PROCESS_CPU] = user > UINT64_MAX - system ? UINT64_MAX : user + system;
+    *known |= UINT64_C(1) << PROCESS_CPU;
 }
 
 uint64_t cpu_of_percent(uint64_t thousandths_of_percent, uint64_t ns)

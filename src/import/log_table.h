@@ -41,6 +41,11 @@ size_t table_head(struct log_table *table, const struct table_row *head);
 /* A column's cell; empty where the table or this row has none. */
 struct text table_cell(const struct log_table *table, const struct table_row *row, size_t column);
 
+/* The first line of what a log begins with. */
+struct text table_first_line(const char *first, size_t n);
+
+bool cell_is(struct text cell, const char *word);
+
 /* Whether a cell says that nothing is known: it is empty, or one of the usual words for that. */
 bool cell_is_blank(struct text cell);
 
@@ -59,6 +64,9 @@ void cell_put_text(struct buffer *ret, struct text cell);
  */
 const char *table_metrics(const struct log_table *table, const struct table_row *row,
                           uint64_t *value, uint64_t *known);
+
+/* All the CPU of a process is its user and system time, if in coarser steps, where both are known. */
+void table_add_cpu(uint64_t *value, uint64_t *known);
 
 /* CPU time of a percentage of one processor over a time; all bits set where it is too much. */
 uint64_t cpu_of_percent(uint64_t thousandths_of_percent, uint64_t ns);

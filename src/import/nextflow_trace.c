@@ -62,8 +62,7 @@ static bool is_head(struct text line)
 
 static bool recognises(const char *first, size_t n)
 {
-    const char *end = memchr(first, '\n', n);
-    return is_head(text_of(first, end != NULL ? (size_t)(end - first) : n));
+    return is_head(table_first_line(first, n));
 }
 
 /* ---- cells for people ---- */
@@ -137,11 +136,6 @@ static struct text cell_at(const struct nextflow_trace *t, size_t column)
     return table_cell(&t->table, &t->row, column);
 }
 
-static bool is_word(struct text cell, const char *word)
-{
-    return text_take_literal(&cell, word) && cell.at == cell.end;
-}
-
 /* ---- tasks ---- */
 
 /* It ends when it completed, and began as long before as it ran; without dates it began at 0. */
@@ -203,7 +197,7 @@ static int add_task(struct nextflow_trace *t, const struct task *task, const uin
     if (r != 0)
         return r;
     struct gathered_entity *e = gathered_entity(g, process);
-    e->stopped = is_word(status, "COMPLETED") || is_word(status, "FAILED");
+    e->stopped = cell_is(status, "COMPLETED") || cell_is(status, "FAILED");
     if (e->stopped && cell_number(cell_at(t, EXIT), 1, &code) && code <= EXIT_CODE_MAX) {
         e->has_status = true;
         e->status = (int)code << 8;
@@ -218,7 +212,7 @@ static int take_row(struct nextflow_trace *t)
 {
     uint64_t value[METRICS_MAX], known = 0;
     struct task task = {0};
-    if (is_word(cell_at(t, STATUS), "CACHED"))
+    if (cell_is(cell_at(t, STATUS), "CACHED"))
         return 0;
     if (cell_is_blank(cell_at(t, STATUS)))
         return import_count_wrong(t->log, "no status"), 0;

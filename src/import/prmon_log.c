@@ -72,22 +72,16 @@ static bool is_head(struct text line)
 
 static bool recognises(const char *first, size_t n)
 {
-    const char *end = memchr(first, '\n', n);
-    return is_head(text_of(first, end != NULL ? (size_t)(end - first) : n));
+    return is_head(table_first_line(first, n));
 }
 
 /* ---- the time series ---- */
 
-/* CPU is user and system time; a PSS of 0 of what has an RSS was not looked at. */
+/* A PSS of 0 of what has an RSS was not looked at. */
 static void complete(uint64_t *value, uint64_t *known)
 {
-    const uint64_t split = UINT64_C(1) << PROCESS_USER | UINT64_C(1) << PROCESS_SYSTEM;
     const uint64_t memory = UINT64_C(1) << PROCESS_PSS | UINT64_C(1) << PROCESS_RSS;
-    if ((*known & split) == split) {
-        uint64_t user = value[PROCESS_USER], system = value[PROCESS_SYSTEM];
-        value[PROCESS_CPU] = user > UINT64_MAX - system ? UINT64_MAX : user + system;
-        *known |= UINT64_C(1) << PROCESS_CPU;
-    }
+    table_add_cpu(value, known);
     if ((*known & memory) == memory && value[PROCESS_PSS] == 0 && value[PROCESS_RSS] > 0)
         *known &= ~(UINT64_C(1) << PROCESS_PSS);
 }

@@ -77,8 +77,7 @@ static const char *parse(struct text line, struct call *ret)
 static bool recognises(const char *first, size_t n)
 {
     struct call call;
-    const char *end = memchr(first, '\n', n);
-    return parse(text_of(first, end != NULL ? (size_t)(end - first) : n), &call) == NULL;
+    return parse(table_first_line(first, n), &call) == NULL;
 }
 
 static int begin(struct import_log *log, const struct call *call, uint32_t *ret_process)
