@@ -105,10 +105,11 @@ static int make_rows(struct making *m)
 
 /* ---- processes ---- */
 
-static void bound_process(const struct tacho_recording *rec, struct scope_process *p)
+/* A launched root exists a moment before it is let go, with which the wall time begins. */
+static void bound_process(const struct summary *summary, struct scope_process *p)
 {
-    const struct tacho_process *process = tacho_process_of(rec, p->entity);
-    uint64_t first = tacho_first_ns(rec), last = tacho_last_ns(rec);
+    const struct tacho_process *process = tacho_process_of(summary->rec, p->entity);
+    uint64_t first = summary->started_ns, last = tacho_last_ns(summary->rec);
     if (process == NULL)
         return;
     p->from_ns = process->seen_ns > first ? process->seen_ns : first;
@@ -132,7 +133,7 @@ static int make_processes(struct making *m)
         struct scope_process *p = &s->process[place != NULL ? *place : s->processes];
         if (place == NULL) {
             *p = (struct scope_process){.entity = t->entity, .main_tid = (uint32_t)t->tid};
-            bound_process(s->rec, p);
+            bound_process(m->summary, p);
             if (t->entity != 0 && map_put(&m->process_of, t->entity, s->processes) != 0)
                 return -ENOMEM;
             s->processes++;

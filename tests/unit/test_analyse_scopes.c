@@ -281,6 +281,22 @@ static void test_exec(void **state)
 
 /* ---- what was used inside ---- */
 
+/* A launched root is seen a moment before it is let go, with which its wall time begins. */
+static void test_let_go_later(void **state)
+{
+    struct scene scene;
+    struct scopes s;
+    scene_begin(&scene);
+    record_put_number(&scene.m.journal, "started_ns", scene.base_ns + 30);
+    made_site(&scene.m, 1, "step", "Core");
+    scene_marks(&scene, 1, 0, (const struct mark[]){BEGIN(40, 1), END(90, 1)}, 2);
+    struct tacho_recording *rec = scene_open(&scene, &s);
+    assert_int_equal(s.wall_ns, 90 - 30);
+    assert_int_equal(category_ns(&s, "Core"), 50);
+    assert_int_equal(category_ns(&s, "Others"), 10);
+    scene_done(&s, rec);
+}
+
 static void test_usage(void **state)
 {
     const struct mark main_thread[] = {
@@ -438,12 +454,12 @@ static void test_quantiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_example),  cmocka_unit_test(test_two_processes),
-        cmocka_unit_test(test_shelling_out), cmocka_unit_test(test_totals_and_losses),
-        cmocka_unit_test(test_threads),      cmocka_unit_test(test_exec),
-        cmocka_unit_test(test_usage),        cmocka_unit_test(test_usage_unknown),
-        cmocka_unit_test(test_too_deep),     cmocka_unit_test(test_chaos),
-        cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_the_example),   cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_shelling_out),  cmocka_unit_test(test_totals_and_losses),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_let_go_later),  cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_usage_unknown), cmocka_unit_test(test_too_deep),
+        cmocka_unit_test(test_chaos),         cmocka_unit_test(test_quantiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
