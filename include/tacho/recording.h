@@ -123,7 +123,8 @@ enum tacho_kind {
     TACHO_MACHINE = 4,
     TACHO_PROCESSOR = 5,
     TACHO_DISK = 6,
-    TACHO_NETWORK = 7
+    TACHO_NETWORK = 7,
+    TACHO_CGROUP = 16
 };
 
 struct tacho_metric {

@@ -79,8 +79,8 @@ class Entity:
     """What has series and is no process: the tree, the machine, a disk, ...
 
     Attributes:
-        of: "tree", "recorder", "machine", "processor", "disk" or "network".
-        name: "0", "sda", "eth0"; empty where there is but one of the kind.
+        of: "tree", "recorder", "machine", "processor", "disk", "network" or "cgroup".
+        name: "0", "sda", "eth0", "/user.slice"; empty where there is but one of the kind.
     """
 
     __slots__ = ("_id", "_recording", "name", "of")
@@ -326,6 +326,11 @@ class Recording:
     def networks(self):
         """By interface, "eth0": dict of str to Entity."""
         return self._each("network")
+
+    @property
+    def cgroups(self):
+        """By path, of the target: dict of str to Entity; several where it moved."""
+        return self._each("cgroup")
 
     # ---- marks ----
 

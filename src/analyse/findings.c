@@ -7,7 +7,8 @@
 #include "analyse/programs.h"
 
 /* From where on something is worth a word. */
-#define MEMORY_FULL 0.9 /* of the machine's */
+#define MEMORY_FULL 0.9      /* of the machine's */
+#define THROTTLED_LEAST 0.05 /* of the periods */
 #define SWAP_LEAST (1u << 20)
 #define IO_WAIT_LEAST 0.1 /* of the wall time */
 #define OTHERS_LEAST 0.05 /* of the machine, and so many cores: */
@@ -77,20 +78,40 @@ static void look_at_memory(struct findings *f, const struct summary *s)
     it->of_bytes = all;
 }
 
-/* By a counter of the whole machine's: the kernel does not say here whose it killed. */
+static bool some(uint64_t count)
+{
+    return count != SUMMARY_UNKNOWN && count > 0;
+}
+
+static void look_at_group_oom(struct findings *f, const struct summary *s)
+{
+    const struct granted *g = &s->granted;
+    if (!some(g->oom_kills))
+        return;
+    struct finding *it = add(f, FINDING_GROUP_OOM, SEVERITY_BAD);
+    it->count = g->oom_kills;
+    it->of_bytes = g->memory_max_bytes;
+    it->of = granted_oom_is_own(g);
+}
+
+/* By a counter of the whole machine's, without those that are known to be the group's. */
 static void look_at_oom(struct findings *f, const struct summary *s)
 {
-    struct tacho_series kills;
-    uint32_t machine = tacho_entity_first(s->rec, TACHO_MACHINE);
-    int metric = tacho_metric_find(s->rec, TACHO_MACHINE, "oom_kills");
-    if (machine == 0 || metric < 0 ||
-        tacho_series_read(s->rec, machine, (unsigned)metric, 0, UINT64_MAX, &kills) != 0)
+    uint64_t own = some(s->granted.oom_kills) ? s->granted.oom_kills : 0;
+    if (some(s->machine.oom_kills) && s->machine.oom_kills > own)
+        add(f, FINDING_OOM, SEVERITY_BAD)->count = s->machine.oom_kills - own;
+}
+
+static void look_at_group_memory(struct findings *f, const struct summary *s)
+{
+    const struct granted *g = &s->granted;
+    if (some(g->oom_kills) || g->memory_peak_bytes == SUMMARY_UNKNOWN ||
+        g->memory_max_bytes == SUMMARY_UNKNOWN ||
+        (double)g->memory_peak_bytes < MEMORY_FULL * (double)g->memory_max_bytes)
         return;
-    uint64_t before = kills.count > 0 ? kills.value[0] : 0;
-    uint64_t after = kills.count > 0 ? kills.value[kills.count - 1] : 0;
-    if (after > before)
-        add(f, FINDING_OOM, SEVERITY_BAD)->count = after - before;
-    tacho_series_done(&kills);
+    struct finding *it = add(f, FINDING_GROUP_MEMORY, SEVERITY_WARNING);
+    it->bytes = g->memory_peak_bytes;
+    it->of_bytes = g->memory_max_bytes;
 }
 
 static void look_at_swap(struct findings *f, const struct summary *s)
@@ -130,6 +151,18 @@ static void look_at_io_wait(struct findings *f, const struct summary *s)
     struct finding *it = add(f, FINDING_IO_WAIT, SEVERITY_WARNING);
     it->ns = waited;
     it->share = (double)waited / (double)s->wall_ns;
+}
+
+static void look_at_throttling(struct findings *f, const struct summary *s)
+{
+    const struct granted *g = &s->granted;
+    if (!some(g->throttled_ns) || !some(g->periods) || g->throttled_periods == SUMMARY_UNKNOWN ||
+        (double)g->throttled_periods < THROTTLED_LEAST * (double)g->periods)
+        return;
+    struct finding *it = add(f, FINDING_THROTTLED, SEVERITY_WARNING);
+    it->ns = g->throttled_ns;
+    it->share = (double)g->throttled_periods / (double)g->periods;
+    it->cores = g->cpu_max;
 }
 
 static void look_at_others(struct findings *f, const struct summary *s)
@@ -242,10 +275,13 @@ int findings_make(const struct summary *s, const struct scopes *scopes, struct f
     int r = look_at_failures(ret, s);
     if (r != 0)
         return r;
+    look_at_group_oom(ret, s);
     look_at_oom(ret, s);
     look_at_memory(ret, s);
+    look_at_group_memory(ret, s);
     look_at_swap(ret, s);
     look_at_io_wait(ret, s);
+    look_at_throttling(ret, s);
     look_at_others(ret, s);
     look_at_gaps(ret, s);
     look_at_cores(ret, s);

@@ -9,13 +9,16 @@
 #include "analyse/summary.h"
 
 enum finding_kind {
-    FINDING_ROOT_FAILED,  /* status */
-    FINDING_UNFINISHED,   /* the recording ends without its end */
-    FINDING_FAILED,       /* count of `of` processes; name: the program of most of them */
-    FINDING_OOM,          /* count of processes on this machine, killed for want of memory */
+    FINDING_ROOT_FAILED, /* status */
+    FINDING_UNFINISHED,  /* the recording ends without its end */
+    FINDING_FAILED,      /* count of `of` processes; name: the program of most of them */
+    FINDING_GROUP_OOM, /* count of the target's; of 1: at its limit, of_bytes; 0: the machine's memory */
+    FINDING_OOM,       /* count of processes on this machine, killed for want of memory */
     FINDING_MEMORY_FULL,  /* bytes of of_bytes of the machine's memory were in use */
+    FINDING_GROUP_MEMORY, /* bytes of of_bytes, its limit, were charged to the control group */
     FINDING_SWAP,         /* bytes of the tree were swapped out at once */
     FINDING_IO_WAIT,      /* ns that processes waited for disks, a share of the wall time */
+    FINDING_THROTTLED,    /* ns held back by the limit of cores, in share of the periods */
     FINDING_OTHERS,       /* cores that others used, of `of` processors */
     FINDING_GAPS,         /* count of gaps of ns in all, or, count 0, `of` skipped ticks */
     FINDING_ONE_CORE,     /* share of the time with about one of `of` processors in use */

@@ -91,6 +91,7 @@ static void forget_figures(struct summary *s)
     s->recorder.cpu_ns = s->recorder.peak_rss_bytes = SUMMARY_UNKNOWN;
     s->recorder.bytes_written = SUMMARY_UNKNOWN;
     s->machine.busy_ns = s->machine.span_ns = s->machine.peak_used_bytes = SUMMARY_UNKNOWN;
+    s->machine.oom_kills = SUMMARY_UNKNOWN;
     s->machine.peak_cores = NAN;
 }
 
@@ -383,6 +384,7 @@ int summary_make(struct tacho_recording *rec, struct summary *ret)
     struct walked found;
     read_session(&s);
     forget_figures(&s);
+    granted_begin(&s.granted, rec, s.processors);
     int r = make_rows(&s);
     if (r == 0)
         r = summary_walk(&s, &found);

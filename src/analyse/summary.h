@@ -10,6 +10,7 @@
 
 #include <tacho/recording.h>
 
+#include "analyse/granted.h"
 #include "analyse/scope_usage.h"
 #include "analyse/scopes.h"
 #include "analyse/timeline.h"
@@ -111,7 +112,10 @@ struct summary {
         uint64_t busy_ns, span_ns; /* processor time in use; how long was watched */
         double peak_cores;
         uint64_t peak_used_bytes; /* total less available memory */
+        uint64_t oom_kills;       /* meanwhile */
     } machine;
+
+    struct granted granted;
 
     struct process_row *rows;
     size_t row_count;

@@ -25,6 +25,8 @@ struct pass {
     size_t largest;
 
     uint64_t busy_ns, busy_at_ns; /* the machine's last */
+    uint64_t first_oom_kills;     /* UNKNOWN: not seen yet */
+    struct granted_walk granted;
 };
 
 static void keep_largest(uint64_t *at, uint64_t v)
@@ -199,12 +201,22 @@ static void take_machine_cpu(struct pass *pass, const struct tacho_sample *sampl
     pass->busy_at_ns = sample->time_ns;
 }
 
+static void take_oom_kills(struct pass *pass, uint64_t count)
+{
+    if (pass->first_oom_kills == SUMMARY_UNKNOWN)
+        pass->first_oom_kills = count;
+    if (count >= pass->first_oom_kills)
+        pass->s->machine.oom_kills = count - pass->first_oom_kills;
+}
+
 static void take_machine(struct pass *pass, const struct tacho_sample *sample)
 {
     struct summary *s = pass->s;
     const struct positions *p = &pass->machine;
     if (sample_fresh(sample, p, MACHINE_USER) && sample_fresh(sample, p, MACHINE_SYSTEM))
         take_machine_cpu(pass, sample);
+    if (sample_fresh(sample, p, MACHINE_OOM_KILLS))
+        take_oom_kills(pass, sample_value(sample, p, MACHINE_OOM_KILLS));
     if (sample_fresh(sample, p, MACHINE_MEMORY_TOTAL) &&
         sample_fresh(sample, p, MACHINE_MEMORY_AVAILABLE)) {
         uint64_t total = sample_value(sample, p, MACHINE_MEMORY_TOTAL);
@@ -298,6 +310,7 @@ static int take_sample(struct pass *pass, const struct tacho_sample *sample)
     case TACHO_TREE: take_tree(pass, sample); return 0;
     case TACHO_RECORDER: take_recorder(pass, sample); return 0;
     case TACHO_MACHINE: take_machine(pass, sample); return 0;
+    case TACHO_CGROUP: granted_walk_sample(&pass->granted, sample, &pass->s->granted); return 0;
     default: return 0;
     }
 }
@@ -305,6 +318,7 @@ static int take_sample(struct pass *pass, const struct tacho_sample *sample)
 static int close_lineage(struct pass *pass)
 {
     finish_tick(pass);
+    granted_walk_finish(&pass->granted, &pass->s->granted);
     pass->in_tick = false;
     if (!PSS_COVERS(pass->peak_covered_rss, pass->peak_sum_rss))
         pass->s->memory.peak_pss_bytes = SUMMARY_UNKNOWN;
@@ -318,8 +332,8 @@ static int close_lineage(struct pass *pass)
 
 static int run(struct pass *pass)
 {
-    const unsigned kinds =
-        1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_RECORDER | 1u << TACHO_MACHINE;
+    const unsigned kinds = 1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_RECORDER |
+                           1u << TACHO_MACHINE | 1u << TACHO_CGROUP;
     struct tacho_walk *walk;
     int r = tacho_walk_open(pass->s->rec, 0, UINT64_MAX, kinds, &walk);
     if (r != 0)
@@ -337,12 +351,13 @@ int summary_walk(struct summary *s, struct walked *ret)
     *ret = (struct walked){.sampled_peak_rss_bytes = SUMMARY_UNKNOWN,
                            .sampled_peak_ns = SUMMARY_UNKNOWN,
                            .sampled_owner = SUMMARY_NOBODY};
-    struct pass pass = {.s = s, .found = ret};
+    struct pass pass = {.s = s, .found = ret, .first_oom_kills = SUMMARY_UNKNOWN};
     pass.machine_alone = s->of_machine;
     positions_find(s->rec, TACHO_PROCESS, &pass.process);
     positions_find(s->rec, TACHO_TREE, &pass.tree);
     positions_find(s->rec, TACHO_RECORDER, &pass.recorder);
     positions_find(s->rec, TACHO_MACHINE, &pass.machine);
+    granted_walk_begin(&pass.granted, s->rec);
     const struct lineage_listener listener = {take_growth, take_account, &pass};
     int r = lineage_walk_open(&pass.lineage, s->rec, s->started_ns, &listener);
     if (r == 0)

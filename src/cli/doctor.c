@@ -17,6 +17,7 @@
 #include "report/json.h"
 #include "report/page.h"
 #include "report/quantity.h"
+#include "source/cgroup.h"
 #include "source/host.h"
 
 static const char help[] =

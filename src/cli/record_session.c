@@ -105,10 +105,12 @@ static void put_session(struct session *s)
     sink_fact_number(sink, "started_ns", s->started_ns);
     sink_fact_number(sink, "started_real_ns", clock_real_ns());
     session_facts_host(sink, &s->root, &s->facts);
-    pid_t limited = launched(s) || s->options->root_count == 0 ? getpid() : s->options->roots[0];
-    session_facts_limits(sink, &s->root, limited);
-    if (s->options->target != TARGET_ATTACH) /* who attaches is not of its job */
+    if (s->options->target != TARGET_MACHINE)
+        sampler_watch_cgroup(s->sampler, launched(s) ? s->launch.pid : s->options->roots[0]);
+    if (s->options->target != TARGET_ATTACH) { /* who attaches is not of its job */
         put_rank(sink);
+        session_facts_job(sink);
+    }
 }
 
 static int begin_following(struct session *s)
@@ -466,7 +468,7 @@ static void end_recording(struct session *s)
     if (s->ended_ns == 0 || !launched(s))
         s->ended_ns = now_ns;
     stream_ending(s->output.stream);
-    sampler_tick(s->sampler, now_ns, 0, 0);
+    sampler_last_tick(s->sampler, now_ns);
     sampler_finish(s->sampler);
     end_collecting(s);
     if (s->root_ended)

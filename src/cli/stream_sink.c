@@ -236,7 +236,7 @@ int stream_new(const struct stream_options *options, struct stream **ret)
     s->kind = options->machine ? ENTITY_MACHINE : ENTITY_PROCESS;
     s->machine.process.entity = 1;
     s->told.anchor = (struct record_anchor){clock_mono_ns(), clock_real_ns(), clock_boot_ns()};
-    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++)
+    for (unsigned kind = kind_after(0); kind != 0; kind = kind_after(kind))
         for (unsigned g = 0; g < kind_info(kind)->group_count; g++)
             s->group_mask[kind][g] = kind_group_mask(kind, g);
     int r;

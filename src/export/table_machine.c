@@ -1,6 +1,6 @@
 /*
  * A row for each tick and thing that is no process: the machine, its processors, disks and
- * networks, the tree of recorded processes as a whole, the recorder. One column for each name of a
+ * networks, the tree of recorded processes as a whole, the recorder, the target's control group. One column for each name of a
  * metric: where kinds share a name (user, read_bytes, …) it means the same of each.
  */
 #include <errno.h>
@@ -15,14 +15,16 @@
 /* Codes of fields; from FIELD_METRIC on, metrics by name: see the list of names below. */
 enum { FIELD_TIME, FIELD_KIND, FIELD_NAME, FIELD_ENTITY, FIELD_CPU_PERCENT, FIELD_METRIC };
 
-#define KINDS 6
-static const uint8_t kinds[KINDS] = {TACHO_MACHINE, TACHO_TREE,    TACHO_PROCESSOR,
-                                     TACHO_DISK,    TACHO_NETWORK, TACHO_RECORDER};
+static const uint8_t kinds[] = {TACHO_MACHINE, TACHO_TREE,     TACHO_PROCESSOR, TACHO_DISK,
+                                TACHO_NETWORK, TACHO_RECORDER, TACHO_CGROUP};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+#define KIND_LAST TACHO_CGROUP
 
 static const struct field leading[] = {
     {"time", "s", "moment of the sample, see --time", FIELD_TIME, 0, true},
-    {"kind", "text", "machine, tree, processor, disk, network or recorder", FIELD_KIND, 0, true},
-    {"name", "text", "which processor, disk or network", FIELD_NAME, 0, true},
+    {"kind", "text", "machine, tree, processor, disk, network, recorder or cgroup", FIELD_KIND, 0,
+     true},
+    {"name", "text", "which processor, disk, network or control group", FIELD_NAME, 0, true},
     {"entity", "id", "its number in this recording", FIELD_ENTITY, 0, false},
     {"cpu_percent", "%", "CPU time used, of one processor, since the sample before",
      FIELD_CPU_PERCENT, 0, true},
@@ -53,7 +55,7 @@ struct kind_columns {
 };
 
 struct machine_rows {
-    struct kind_columns kinds[TACHO_NETWORK + 1];
+    struct kind_columns kinds[KIND_LAST + 1];
     struct seen_entities entities;
     struct entity_map names; /* entity -> position in the recording's entities */
     struct cell cells[FIELDS_MAX];
@@ -134,7 +136,7 @@ static int put_all(struct export *export, struct machine_rows *rows, struct tach
     while ((r = tacho_walk_next(walk, &sample)) > 0) {
         export->now_ns = sample.time_ns;
         uint64_t shown = sample.known & (export->options.fill ? UINT64_MAX : sample.fresh);
-        if (shown == 0 || sample.kind > TACHO_NETWORK || rows->kinds[sample.kind].name == NULL)
+        if (shown == 0 || sample.kind > KIND_LAST || rows->kinds[sample.kind].name == NULL)
             continue;
         for (size_t f = 0; f < export->choice.n; f++)
             rows->cells[f] = cell_of(rows, export, f, &sample, shown);

@@ -162,6 +162,25 @@ static const struct metric network_metrics[NETWORK_METRICS] = {
     SUM("sent_errors", "count", 0, "send errors and drops"),
 };
 
+static const struct metric cgroup_metrics[CGROUP_METRICS] = {
+    [CGROUP_METRIC_MEMORY] = GAUGE(
+        "memory", "bytes", 0, "charged to the group with the least limit, page cache included"),
+    [CGROUP_METRIC_MEMORY_PEAK] =
+        GAUGE("memory_peak", "bytes", 0, "the most of that since the group was made"),
+    [CGROUP_METRIC_LIMIT_HITS] =
+        SUM("limit_hits", "count", 0, "times that memory was to go over the limit"),
+    [CGROUP_METRIC_OOMS] =
+        SUM("ooms", "count", 0, "times that reclaiming did not bring it below the limit"),
+    [CGROUP_METRIC_OOM_KILLS] =
+        SUM("oom_kills", "count", 0, "processes of the group killed for want of memory"),
+    [CGROUP_METRIC_PERIODS] =
+        SUM("periods", "count", 0, "periods of the processor limit in which it ran"),
+    [CGROUP_METRIC_THROTTLED_PERIODS] =
+        SUM("throttled_periods", "count", 0, "of these, in which it used up its share"),
+    [CGROUP_METRIC_THROTTLED] =
+        SUM("throttled", "ns", 0, "time that it waited for its next share, of all processors"),
+};
+
 static const struct kind_info kinds[ENTITY_KINDS] = {
     [ENTITY_PROCESS] = {"process", process_metrics, PROCESS_METRICS, PROCESS_GROUPS},
     [ENTITY_TREE] = {"tree", tree_metrics, TREE_METRICS, TREE_GROUPS},
@@ -170,11 +189,20 @@ static const struct kind_info kinds[ENTITY_KINDS] = {
     [ENTITY_PROCESSOR] = {"processor", processor_metrics, PROCESSOR_METRICS, 1},
     [ENTITY_DISK] = {"disk", disk_metrics, DISK_METRICS, 1},
     [ENTITY_NETWORK] = {"network", network_metrics, NETWORK_METRICS, 1},
+    [ENTITY_CGROUP] = {"cgroup", cgroup_metrics, CGROUP_METRICS, 1},
 };
 
 const struct kind_info *kind_info(unsigned kind)
 {
     return kind < ENTITY_KINDS && kinds[kind].name != NULL ? &kinds[kind] : NULL;
+}
+
+unsigned kind_after(unsigned kind)
+{
+    while (++kind < ENTITY_KINDS)
+        if (kinds[kind].name != NULL)
+            return kind;
+    return 0;
 }
 
 uint64_t kind_group_mask(unsigned kind, unsigned group)

@@ -22,6 +22,7 @@ enum entity_kind {
     ENTITY_PROCESSOR = 5, /* named "0", "1", … */
     ENTITY_DISK = 6,
     ENTITY_NETWORK = 7,
+    ENTITY_CGROUP = 16, /* of the target, named by its path */
     ENTITY_KINDS
 };
 
@@ -43,8 +44,11 @@ struct kind_info {
     unsigned group_count;
 };
 
-/* NULL for a kind this code does not know. */
+/* NULL for a kind this code does not know: numbers below ENTITY_KINDS may be such. */
 const struct kind_info *kind_info(unsigned kind);
+
+/* The next kind that this code knows, 0 after the last; the first is the one after 0. */
+unsigned kind_after(unsigned kind);
 
 /* Positions of the process metrics, in the order of the catalogue. */
 enum process_metric {
@@ -173,6 +177,18 @@ enum machine_group {
 enum processor_metric { PROCESSOR_METRICS = 9 };
 enum disk_metric { DISK_METRICS = 5 };
 enum network_metric { NETWORK_METRICS = 6 };
+
+enum cgroup_metric {
+    CGROUP_METRIC_MEMORY,
+    CGROUP_METRIC_MEMORY_PEAK,
+    CGROUP_METRIC_LIMIT_HITS,
+    CGROUP_METRIC_OOMS,
+    CGROUP_METRIC_OOM_KILLS,
+    CGROUP_METRIC_PERIODS,
+    CGROUP_METRIC_THROTTLED_PERIODS,
+    CGROUP_METRIC_THROTTLED,
+    CGROUP_METRICS
+};
 
 /*
  * Whether a process metric of that name can change while the process does not run: memory by reclaim

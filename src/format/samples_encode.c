@@ -68,7 +68,7 @@ struct stage *stage_new(unsigned kind, uint64_t interval_ns, uint32_t quiet_grou
     else if (quiet_groups != 0)
         stage->quiet = PATTERN_PRESENT | PATTERN_IDLE | quiet_groups << PATTERN_GROUP_SHIFT;
     stage->end = &stage->first;
-    for (unsigned k = 1; k < ENTITY_KINDS; k++) {
+    for (unsigned k = kind_after(0); k != 0; k = kind_after(k)) {
         const struct kind_info *info = kind_info(k);
         stage->masks[k].metric_count = info->metric_count;
         for (unsigned g = 0; g < info->group_count; g++)

@@ -141,7 +141,7 @@ static void put_facts(struct own_recording *o)
     sink_fact_number(&o->sink, "started_real_ns",
                      clock_real_ns() - (clock_mono_ns() - o->started_ns));
     session_facts_host(&o->sink, &o->root, &o->facts);
-    session_facts_limits(&o->sink, &o->root, getpid());
+    sampler_watch_cgroup(o->sampler, getpid());
     session_facts_rank(&o->sink, &o->rank);
 }
 
@@ -194,7 +194,8 @@ int own_recording_flush(struct own_recording *o)
 static void finish(struct own_recording *o, const char *reason)
 {
     uint64_t now_ns = clock_mono_ns();
-    own_recording_tick(o, now_ns);
+    own_recording_collect(o);
+    sampler_last_tick(o->sampler, now_ns);
     sampler_finish(o->sampler);
     marks_collector_free(o->marks);
     o->marks = NULL;

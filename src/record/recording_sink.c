@@ -66,7 +66,7 @@ static void anchor_put(struct recording *r)
 
 static void metrics_put(struct buffer *journal)
 {
-    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++) {
+    for (unsigned kind = kind_after(0); kind != 0; kind = kind_after(kind)) {
         const struct kind_info *info = kind_info(kind);
         for (unsigned m = 0; m < info->metric_count; m++) {
             const struct metric *metric = &info->metrics[m];

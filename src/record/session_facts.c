@@ -1,6 +1,9 @@
 #include "record/session_facts.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/number.h"
 
 static void put_text(const struct sample_sink *sink, const char *key, const char *text)
 {
@@ -46,18 +49,12 @@ void session_facts_host(const struct sample_sink *sink, const struct source_root
     put_topology(sink, facts);
 }
 
-void session_facts_limits(const struct sample_sink *sink, const struct source_root *root, pid_t pid)
+void session_facts_job(const struct sample_sink *sink)
 {
-    struct cgroup_limits limits;
-    if (cgroup_limits_read(root, pid, &limits) != 0)
-        return;
-    put_text(sink, "cgroup_path", limits.path);
-    if (limits.memory_max_bytes != UINT64_MAX)
-        sink_fact_number(sink, "cgroup_memory_max_bytes", limits.memory_max_bytes);
-    if (limits.pids_max != UINT64_MAX)
-        sink_fact_number(sink, "cgroup_pids_max", limits.pids_max);
-    if (limits.cpu_max > 0)
-        sink_fact_number(sink, "cgroup_cpu_max_milli", (uint64_t)(limits.cpu_max * 1000 + 0.5));
+    const char *end = getenv("SLURM_JOB_END_TIME"); /* seconds since the epoch */
+    uint64_t end_s;
+    if (end != NULL && parse_u64(end, &end_s))
+        sink_fact_number(sink, "job_end_real_s", end_s);
 }
 
 static void put_rank_number(const struct sample_sink *sink, const char *key, uint64_t number)

@@ -9,9 +9,8 @@
 void session_facts_host(const struct sample_sink *sink, const struct source_root *root,
                         const struct host_facts *facts);
 
-/* The limits that hold for `pid`: those of its control group. Unknown ones are left out. */
-void session_facts_limits(const struct sample_sink *sink, const struct source_root *root,
-                          pid_t pid);
+/* Until when the batch system lets the job run, where the environment of this process says. */
+void session_facts_job(const struct sample_sink *sink);
 
 /* Which rank of a parallel job the process is, where it is one. */
 void session_facts_rank(const struct sample_sink *sink, const struct rank *rank);

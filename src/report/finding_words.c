@@ -70,6 +70,31 @@ static void put_of_machine(struct buffer *ret, const struct finding *f)
     buffer_put_text(ret, " of memory were in use");
 }
 
+static void put_group_oom(struct buffer *ret, const struct finding *f)
+{
+    buffer_put_text(ret, "The kernel killed ");
+    put_count(ret, f->count);
+    buffer_put_text(ret, f->count == 1 ? " process" : " processes");
+    buffer_put_text(ret, " of the job's control group for want of memory: ");
+    if (f->of == 0) {
+        buffer_put_text(ret, "the machine had none left");
+        return;
+    }
+    buffer_put_text(ret, "it came to its limit");
+    if (f->of_bytes != SUMMARY_UNKNOWN)
+        put_with(ret, " of ", f->of_bytes, put_bytes);
+}
+
+static void put_throttled(struct buffer *ret, const struct finding *f)
+{
+    buffer_put_text(ret, "The control group's limit of ");
+    put_decimal(ret, f->cores, 2);
+    buffer_put_text(ret, " cores held the job back in ");
+    put_percent(ret, f->share);
+    put_with(ret, " of its periods, for ", f->ns, put_duration);
+    buffer_put_text(ret, " in all");
+}
+
 void put_finding(struct buffer *ret, const struct finding *f, const struct summary *s)
 {
     switch (f->kind) {
@@ -80,6 +105,12 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
         break;
     case FINDING_UNFINISHED: buffer_put_text(ret, "The recording ends without its end"); break;
     case FINDING_FAILED: put_failed(ret, f); break;
+    case FINDING_GROUP_OOM: put_group_oom(ret, f); break;
+    case FINDING_GROUP_MEMORY:
+        put_with(ret, "The job's control group came to ", f->bytes, put_bytes);
+        put_with(ret, " of its limit of ", f->of_bytes, put_bytes);
+        break;
+    case FINDING_THROTTLED: put_throttled(ret, f); break;
     case FINDING_OOM:
         buffer_put_text(ret, "The kernel killed ");
         put_count(ret, f->count);
@@ -124,6 +155,13 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
 static const char *const advice[FINDING_KINDS] = {
     [FINDING_UNFINISHED] =
         "The recorder was killed or is still writing; the last moments may be missing.",
+    [FINDING_GROUP_OOM] =
+        "Ask for more memory, or use less: what else runs in the group counts too.",
+    [FINDING_GROUP_MEMORY] =
+        "Page cache counts too, and is given up first; with little more beyond "
+        "it the kernel kills.",
+    [FINDING_THROTTLED] =
+        "Times include such waits: ask for more processors, or start fewer threads.",
     [FINDING_OOM] = "It may have been one of these: a process that was killed by SIGKILL, and by "
                     "nobody you know.",
     [FINDING_MEMORY_FULL] = "Little more and the kernel begins to swap, or to kill.",

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "report/finding_words.h"
+#include "report/granted_words.h"
 #include "report/html_parts.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
@@ -92,14 +93,13 @@ static void put_times(struct buffer *ret, const struct summary *s)
     }
     if (!isnan(s->cpu.mean_cores)) {
         card(ret);
+        struct buffer words = {0};
         html_real(ret, "cpu.mean_cores", s->cpu.mean_cores, 2);
         html_put(ret, " <span>");
-        if (s->processors != SUMMARY_UNKNOWN) {
-            html_put(ret, "of ");
-            put_count(ret, s->processors);
-            html_put(ret, " ");
-        }
-        html_put(ret, "processors in use on average</span></li>\n");
+        put_processors_of(&words, s);
+        html_words(ret, &words);
+        html_put(ret, " processors in use on average</span></li>\n");
+        buffer_done(&words);
     }
 }
 
@@ -123,6 +123,8 @@ static void put_cards(struct buffer *ret, const struct summary *s)
         bytes_card(ret, "memory.peak_rss_bytes", s->memory.peak_rss_bytes, "resident at the peak");
         bytes_card(ret, "memory.peak_pss_bytes", s->memory.peak_pss_bytes,
                    "at the peak, shared memory once");
+        bytes_card(ret, "cgroup.memory_max_bytes", s->granted.memory_max_bytes,
+                   "memory granted to its control group");
         bytes_card(ret, "io.read_bytes", s->io[SUMMARY_READ_BYTES], "read from storage");
         bytes_card(ret, "io.write_bytes", s->io[SUMMARY_WRITE_BYTES], "written to storage");
         count_card(ret, "processes.total", s->processes.total,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <sys/wait.h>
 
+#include "analyse/ending.h"
 #include "report/finding_words.h"
 #include "report/json.h"
 #include "report/quantity.h"
@@ -29,6 +30,12 @@ static void put_started(struct json *j, const struct summary *s)
     buffer_done(&text);
 }
 
+static void json_put_status(struct json *j, int status)
+{
+    json_number(j, "code", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : SUMMARY_UNKNOWN);
+    json_number(j, "signal", WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : SUMMARY_UNKNOWN);
+}
+
 void json_put_exit(struct json *j, uint64_t root_status)
 {
     int status = (int)root_status;
@@ -37,8 +44,30 @@ void json_put_exit(struct json *j, uint64_t root_status)
         return;
     }
     json_begin(j, "exit", '{');
-    json_number(j, "code", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : SUMMARY_UNKNOWN);
-    json_number(j, "signal", WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : SUMMARY_UNKNOWN);
+    json_put_status(j, status);
+    json_end(j, '}');
+}
+
+static void put_exit(struct json *j, const struct summary *s)
+{
+    int status = (int)s->root_status;
+    struct ending ending = ending_of(s);
+    if (s->root_status == SUMMARY_UNKNOWN) {
+        json_null(j, "exit");
+        return;
+    }
+    json_begin(j, "exit", '{');
+    json_put_status(j, status);
+    json_text(j, "reason", ending_reason_name(ending.reason));
+    if (ending.row != SUMMARY_NOBODY) {
+        json_begin(j, "killed", '{');
+        json_put_pid(j, tacho_process(s->rec, ending.row));
+        json_text(j, "name", tacho_process(s->rec, ending.row)->comm);
+        json_number(j, "signal", (uint64_t)ending.signal);
+        json_end(j, '}');
+    } else {
+        json_null(j, "killed");
+    }
     json_end(j, '}');
 }
 
@@ -51,7 +80,7 @@ static void put_session(struct json *j, const struct summary *s)
     put_started(j, s);
     json_seconds(j, "wall_s", s->wall_ns);
     json_seconds(j, "interval_s", s->interval_ns);
-    json_put_exit(j, s->root_status);
+    put_exit(j, s);
     json_bool(j, "ended", s->ended);
 }
 
@@ -90,6 +119,32 @@ static void put_memory(struct json *j, const struct summary *s, const struct sco
         json_put_moment(j, s, &scopes->moment);
         json_end(j, '}');
     }
+    json_end(j, '}');
+}
+
+static void put_granted(struct json *j, const struct summary *s)
+{
+    const struct granted *g = &s->granted;
+    if (g->path == NULL) {
+        json_null(j, "cgroup");
+        return;
+    }
+    json_begin(j, "cgroup", '{');
+    json_text(j, "path", g->path);
+    json_number(j, "version", g->version);
+    json_real(j, "granted_cores", g->cores);
+    json_real(j, "cpu_max", g->cpu_max);
+    json_number(j, "cpuset_processors", g->cpuset_processors);
+    json_number(j, "periods", g->periods);
+    json_number(j, "throttled_periods", g->throttled_periods);
+    json_seconds(j, "throttled_s", g->throttled_ns);
+    json_number(j, "memory_max_bytes", g->memory_max_bytes);
+    json_number(j, "memory_high_bytes", g->memory_high_bytes);
+    json_number(j, "memory_peak_bytes", g->memory_peak_bytes);
+    json_number(j, "limit_hits", g->limit_hits);
+    json_number(j, "ooms", g->ooms);
+    json_number(j, "oom_kills", g->oom_kills);
+    json_number(j, "pids_max", g->pids_max);
     json_end(j, '}');
 }
 
@@ -204,6 +259,7 @@ void json_put_summary(struct json *j, const struct summary *s, const struct scop
     put_session(j, s);
     put_cpu(j, s);
     put_memory(j, s, scopes);
+    put_granted(j, s);
     put_io(j, s);
     json_put_receipt(j, s);
     put_peaks(j, s);

@@ -1,11 +1,11 @@
 #include "report/summary_text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/text.h"
+#include "report/granted_words.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
@@ -105,6 +105,7 @@ enum ink put_summary_verdict(struct buffer *words, const struct summary *s)
         if (WIFSIGNALED(status))
             buffer_put_text(words, "killed by ");
         put_wait_status(words, status);
+        put_ending(words, s);
         ink = status == 0 ? INK_PLAIN : INK_BAD;
     } else if (!s->ended) {
         buffer_put_text(words, "the recording ends without its end: the recorder was killed or is "
@@ -151,11 +152,10 @@ static void put_head(const struct page *page, const struct summary *s)
 
 /* ---- figures ---- */
 
-static void put_cores(struct buffer *ret, double mean, double peak, uint64_t processors)
+static void put_cores(struct buffer *ret, double mean, double peak, const struct summary *s)
 {
     put_decimal(ret, mean, 2);
-    if (processors != SUMMARY_UNKNOWN)
-        buffer_printf(ret, " of %" PRIu64, processors);
+    put_processors_of(ret, s);
     buffer_put_text(ret, " cores on average");
     if (!isnan(peak)) {
         buffer_put_text(ret, ", ");
@@ -178,7 +178,7 @@ static void put_cpu(const struct page *page, const struct summary *s)
     struct buffer figure = {0}, words = {0};
     put_duration(&figure, s->cpu.total_ns);
     if (!isnan(s->cpu.mean_cores))
-        put_cores(&words, s->cpu.mean_cores, s->cpu.peak_cores, s->processors);
+        put_cores(&words, s->cpu.mean_cores, s->cpu.peak_cores, s);
     page_figure(page, "CPU", &figure, &words);
     buffer_clear(&words);
     if (s->cpu.user_ns != SUMMARY_UNKNOWN) {
@@ -188,6 +188,9 @@ static void put_cpu(const struct page *page, const struct summary *s)
         buffer_put_text(&words, s->cpu.exact ? " system" : " system, by samples");
     }
     page_more(page, INK_FAINT, &words);
+    buffer_clear(&words);
+    put_group_throttling(&words, &s->granted);
+    page_more(page, INK_WARNING, &words);
     double others = machine_mean(s) - s->cpu.mean_cores;
     if (others > OTHERS_WORTH_A_WORD) {
         buffer_clear(&words);
@@ -233,6 +236,9 @@ static void put_memory(const struct page *page, const struct summary *s,
         put_bytes(&words, s->memory.peak_pss_bytes);
         buffer_put_text(&words, " counting shared memory once (PSS)");
     }
+    page_more(page, INK_FAINT, &words);
+    buffer_clear(&words);
+    put_group_memory(&words, &s->granted);
     page_more(page, INK_FAINT, &words);
     summary_put_moment(page, s, &scopes->moment);
     page->out->failed |= figure.failed || words.failed;
@@ -298,7 +304,7 @@ static void put_machine(const struct page *page, const struct summary *s)
     struct buffer figure = {0}, words = {0};
     if (s->machine.busy_ns != SUMMARY_UNKNOWN) {
         put_duration(&figure, s->machine.busy_ns);
-        put_cores(&words, machine_mean(s), s->machine.peak_cores, s->processors);
+        put_cores(&words, machine_mean(s), s->machine.peak_cores, s);
         page_figure(page, "CPU", &figure, &words);
     }
     buffer_clear(&figure);

@@ -12,6 +12,7 @@
 
 #define MACHINE_EVERY_NS (NS_PER_S / 2)
 #define MACHINE_ALL_EVERY_NS NS_PER_S
+#define CGROUP_EVERY_NS NS_PER_S
 #define TELL_EVERY_NS NS_PER_S
 #define TO_REAP_MAX 65536
 #define CLOCKS_FROM 64 /* processes from which on their clocks are worth a program of their own */
@@ -415,11 +416,26 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     if (due(&s->machine_ns, now_ns, times * MACHINE_EVERY_NS))
         machine_sample(s->machine, now_ns,
                        due(&s->machine_all_ns, now_ns, times * MACHINE_ALL_EVERY_NS), &s->missing);
+    if (s->cgroup != NULL)
+        cgroup_sample(s->cgroup, now_ns, sampler_process(s, s->cgroup_pid) != NULL,
+                      due(&s->cgroup_ns, now_ns, times * CGROUP_EVERY_NS), &s->missing);
     if (due(&s->recorder_ns, now_ns, NS_PER_S))
         put_recorder(s);
     if (due(&s->told_ns, now_ns, TELL_EVERY_NS))
         tell(s);
     s->sink.tick_end(s->sink.user);
+}
+
+void sampler_last_tick(struct sampler *s, uint64_t now_ns)
+{
+    s->cgroup_ns = 0;
+    sampler_tick(s, now_ns, 0, 0);
+}
+
+int sampler_watch_cgroup(struct sampler *s, pid_t pid)
+{
+    s->cgroup_pid = pid;
+    return cgroup_sampler_new(&s->root, pid, &s->sink, &s->next_entity, &s->cgroup);
 }
 
 /* ---- our own children ---- */
@@ -572,6 +588,7 @@ void sampler_free(struct sampler *s)
         sampler_drop(s, s->told[i]);
     drop_unlooked(s);
     machine_sampler_free(s->machine);
+    cgroup_sampler_free(s->cgroup);
     cpu_clocks_close(&s->clocks);
     map_done(&s->by_pid);
     map_done(&s->to_reap);

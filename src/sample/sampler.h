@@ -85,6 +85,17 @@ void sampler_hear(struct sampler *sampler, uint64_t now_ns);
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, uint64_t skipped);
 
 /*
+ * The last tick: the control group is looked at once more, for why the target has ended may show there.
+ */
+void sampler_last_tick(struct sampler *sampler, uint64_t now_ns);
+
+/*
+ * Tells the limits of the control group of `pid`, the target's root, and samples it from now on; see
+ * cgroup_sampler.h. 0, or as cgroup_sampler_new: then there is nothing to sample.
+ */
+int sampler_watch_cgroup(struct sampler *sampler, pid_t pid);
+
+/*
  * A child of ours is a zombie and about to be waited for: takes its final values while they can be
  * read. Then, with what wait4 said, its end. A child never seen before is recorded as born and
  * ended.

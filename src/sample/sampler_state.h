@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/map.h"
+#include "sample/cgroup_sampler.h"
 #include "sample/detail.h"
 #include "sample/machine_sampler.h"
 #include "sample/missing.h"
@@ -47,10 +48,12 @@ struct sampler {
 
     struct detail *detail;
     struct machine_sampler *machine;
+    struct cgroup_sampler *cgroup; /* NULL: of nobody, or there is none */
+    pid_t cgroup_pid;
     struct follow_receipt receipt; /* as last recorded */
     int task_clock_fd;             /* of a launched tree; -1 */
     uint64_t task_clock_ns;        /* as last recorded */
-    uint64_t machine_ns, machine_all_ns, told_ns, recorder_ns;
+    uint64_t machine_ns, machine_all_ns, cgroup_ns, told_ns, recorder_ns;
     struct missing missing;
     void *tree, *recorder;
     uint64_t tree_value[TREE_METRICS], tree_known;

@@ -30,20 +30,4 @@ struct host_facts {
 int host_facts_read(const struct source_root *root, struct host_facts *ret);
 void host_facts_done(struct host_facts *facts);
 
-/*
- * Limits of a process's control group, v2 or v1, the tightest along its path as far as
- * sys/fs/cgroup shows it: inside a container with its own cgroup namespace no limit above the
- * container's group.
- */
-struct cgroup_limits {
-    char path[HOST_TEXT_CAP];  /* as /proc/PID/cgroup says, cut when longer; empty unknown */
-    int version;               /* 1 when v1 holds any of the three controllers, 2; 0 unknown */
-    uint64_t memory_max_bytes; /* UINT64_MAX none known */
-    uint64_t pids_max;         /* UINT64_MAX none known */
-    double cpu_max;            /* processors' worth of time granted; 0 none known */
-};
-
-/* 0, -ESRCH, -ENOENT for a kernel without control groups. About 100 µs. */
-int cgroup_limits_read(const struct source_root *root, pid_t pid, struct cgroup_limits *ret);
-
 #endif

@@ -82,8 +82,8 @@ def test_exit_status_is_the_jobs(tmp_path, script, status):
     path = tmp_path / "run.tacho"
     assert record(path, "sh", "-c", script).returncode == status
     end = report(path)["exit"]
-    assert end == ({"code": status, "signal": None} if status < 128 or status == 255
-                   else {"code": None, "signal": status - 128})
+    code, signal = (status, None) if status < 128 or status == 255 else (None, status - 128)
+    assert end["code"] == code and end["signal"] == signal
 
 
 def test_input_and_output_are_the_jobs(tmp_path):

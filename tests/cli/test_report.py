@@ -23,7 +23,7 @@ SCHEMA = {
     "started": str,
     "wall_s": NUMBER,
     "interval_s": NUMBER,
-    "exit": {"code": OPTIONAL, "signal": OPTIONAL},
+    "exit": {"code": OPTIONAL, "signal": OPTIONAL, "reason": str, "killed": type(None)},
     "ended": bool,
     "cpu": {"user_s": NUMBER, "system_s": NUMBER, "total_s": NUMBER, "total_is_exact": bool,
             "mean_cores": NUMBER, "peak_cores": NUMBER, "peak_window_s": NUMBER},
@@ -32,6 +32,7 @@ SCHEMA = {
                "peak_owner": {"pid": int, "name": str, "command": list, "rss_bytes": int,
                               "at_s": OPTIONAL, "threads_in_scopes": int, "stacks": list,
                               "label": type(None)}},
+    "cgroup": (dict, type(None)),  # by its own test
     "io": {"read_bytes": int, "write_bytes": int, "read_chars": int, "write_chars": int,
            "read_count": int, "write_count": int},
     "processes": {"total": OPTIONAL, "exact": int, "sampled": int, "missed": OPTIONAL,
@@ -80,7 +81,7 @@ def test_json_has_exactly_the_keys_of_its_schema(recording):
     assert summary["schema"] == "tacho.summary/1"
     assert summary["command"][:2] == ["sh", "-c"]
     assert summary["command"][3] == "an argument\x1b[31m"
-    assert summary["exit"] == {"code": 3, "signal": None}
+    assert summary["exit"] == {"code": 3, "signal": None, "reason": "error", "killed": None}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", summary["started"])
 
 

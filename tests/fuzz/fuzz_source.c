@@ -8,6 +8,7 @@
 
 #include "source/host.h"
 #include "source/machine.h"
+#include "source/proc_limits.h"
 #include "source/proc_process.h"
 #include "source/processors.h"
 #include "source/tcp.h"
@@ -48,6 +49,7 @@ static void fuzz_process(const char *text, size_t n)
 {
     struct proc_stat stat = {.exit_code = 77};
     struct proc_owner owner;
+    struct proc_limits limits;
     uint64_t value[VALUES];
     uint32_t valid;
     pid_t pid;
@@ -58,6 +60,7 @@ static void fuzz_process(const char *text, size_t n)
     } else {
         check(stat.exit_code == 77, "stat touched");
     }
+    proc_limits_parse(text, n, &limits);
     proc_owner_parse(text, n, &owner);
     proc_last_pid_parse(text, n, &pid);
     valid = UNTOUCHED;

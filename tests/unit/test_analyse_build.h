@@ -105,7 +105,7 @@ static inline void story_flush(struct story *s)
 
 static inline void story_metrics(struct story *s)
 {
-    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++) {
+    for (unsigned kind = kind_after(0); kind != 0; kind = kind_after(kind)) {
         const struct kind_info *info = kind_info(kind);
         for (unsigned i = 0; i < info->metric_count; i++)
             record_put(&s->journal,

@@ -60,7 +60,7 @@ static void put_metrics(struct buffer *journal, unsigned kind)
 static void put_head(struct buffer *journal, bool anchored)
 {
     record_put_number(journal, "started_ns", START);
-    for (unsigned kind = 1; kind < ENTITY_KINDS; kind++)
+    for (unsigned kind = kind_after(0); kind != 0; kind = kind_after(kind))
         put_metrics(journal, kind);
     if (anchored)
         record_put(journal,

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "source/cgroup.h"
 #include "source/host.h"
 #include "source/machine.h"
 

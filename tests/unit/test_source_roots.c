@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "source/cgroup.h"
 #include "source/host.h"
 #include "source/machine.h"
 #include "source/proc_process.h"
@@ -271,7 +272,7 @@ static void cgroups_of_version_1(void **state)
     struct cgroup_limits limits;
     assert_int_equal(cgroup_limits_read(&root, 42, &limits), 0);
     assert_int_equal(limits.version, 1);
-    assert_string_equal(limits.path, "/slurm/job_7");
+    assert_string_equal(limits.path, "/slurm/job_7/step_0"); /* memory's, of all of them */
     assert_int_equal(limits.memory_max_bytes, UINT64_C(4) << 30);
     assert_int_equal(limits.pids_max, 2000);
     assert_true(limits.cpu_max == 2.5);

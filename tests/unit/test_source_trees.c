@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "source/cgroup.h"
 #include "source/host.h"
 #include "source/machine.h"
 #include "source/proc_process.h"

@@ -207,7 +207,7 @@ PyObject *recording_labels(struct recording_object *self, PyObject *unused)
 static const char *const kind_names[] = {
     [TACHO_PROCESS] = "process", [TACHO_TREE] = "tree",           [TACHO_RECORDER] = "recorder",
     [TACHO_MACHINE] = "machine", [TACHO_PROCESSOR] = "processor", [TACHO_DISK] = "disk",
-    [TACHO_NETWORK] = "network",
+    [TACHO_NETWORK] = "network", [TACHO_CGROUP] = "cgroup",
 };
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 
@@ -260,7 +260,7 @@ PyObject *recording_entities(struct recording_object *self, PyObject *unused)
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list != NULL && i < tacho_entity_count(rec); i++) {
         const struct tacho_entity *e = tacho_entity(rec, i);
-        if (e->kind <= TACHO_PROCESS || e->kind >= KINDS)
+        if (e->kind <= TACHO_PROCESS || e->kind >= KINDS || kind_names[e->kind] == NULL)
             continue;
         PyObject *values[] = {PyLong_FromUnsignedLong(e->id), text_of(kind_names[e->kind]),
                               text_of(e->name == NULL ? "" : e->name)};
