@@ -124,7 +124,7 @@ _tacho_export()
 _tacho_report()
 {
     case $prev in
-    --width) return ;;
+    --width | --carbon) return ;;
     --html) _tacho_files "$cur" ''; return ;;
     --plot) _tacho_files "$cur" ''; return ;;
     --format) _tacho_list "$cur" svg png pdf; return ;;
@@ -135,7 +135,7 @@ _tacho_report()
         ;;
     esac
     if [[ $cur == -* ]]; then
-        _tacho_words "$cur" '--json --html --force --plot --format --metrics --width --help'
+        _tacho_words "$cur" '--json --html --force --plot --format --metrics --carbon --width --help'
     else
         _tacho_recordings "$cur"
     fi

@@ -124,7 +124,8 @@ enum tacho_kind {
     TACHO_PROCESSOR = 5,
     TACHO_DISK = 6,
     TACHO_NETWORK = 7,
-    TACHO_CGROUP = 16
+    TACHO_CGROUP = 16,
+    TACHO_ENERGY = 17
 };
 
 struct tacho_metric {

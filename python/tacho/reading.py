@@ -79,7 +79,7 @@ class Entity:
     """What has series and is no process: the tree, the machine, a disk, ...
 
     Attributes:
-        of: "tree", "recorder", "machine", "processor", "disk", "network" or "cgroup".
+        of: "tree", "recorder", "machine", "processor", "disk", "network", "cgroup" or "energy".
         name: "0", "sda", "eth0", "/user.slice"; empty where there is but one of the kind.
     """
 
@@ -331,6 +331,11 @@ class Recording:
     def cgroups(self):
         """By path, of the target: dict of str to Entity; several where it moved."""
         return self._each("cgroup")
+
+    @property
+    def energy(self):
+        """By domain, "package-0": dict of str to Entity."""
+        return self._each("energy")
 
     # ---- marks ----
 

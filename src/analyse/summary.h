@@ -10,6 +10,7 @@
 
 #include <tacho/recording.h>
 
+#include "analyse/energy.h"
 #include "analyse/granted.h"
 #include "analyse/scope_usage.h"
 #include "analyse/scopes.h"
@@ -116,6 +117,7 @@ struct summary {
     } machine;
 
     struct granted granted;
+    struct energy_use energy;
 
     struct process_row *rows;
     size_t row_count;

@@ -27,6 +27,7 @@ struct pass {
     uint64_t busy_ns, busy_at_ns; /* the machine's last */
     uint64_t first_oom_kills;     /* UNKNOWN: not seen yet */
     struct granted_walk granted;
+    struct energy_walk energy;
 };
 
 static void keep_largest(uint64_t *at, uint64_t v)
@@ -311,6 +312,9 @@ static int take_sample(struct pass *pass, const struct tacho_sample *sample)
     case TACHO_RECORDER: take_recorder(pass, sample); return 0;
     case TACHO_MACHINE: take_machine(pass, sample); return 0;
     case TACHO_CGROUP: granted_walk_sample(&pass->granted, sample, &pass->s->granted); return 0;
+    case TACHO_ENERGY:
+        energy_walk_sample(&pass->energy, sample, pass->s->rec, &pass->s->energy);
+        return 0;
     default: return 0;
     }
 }
@@ -319,6 +323,7 @@ static int close_lineage(struct pass *pass)
 {
     finish_tick(pass);
     granted_walk_finish(&pass->granted, &pass->s->granted);
+    energy_finish(&pass->s->energy, pass->s->machine.busy_ns, pass->s->machine.span_ns);
     pass->in_tick = false;
     if (!PSS_COVERS(pass->peak_covered_rss, pass->peak_sum_rss))
         pass->s->memory.peak_pss_bytes = SUMMARY_UNKNOWN;
@@ -333,7 +338,7 @@ static int close_lineage(struct pass *pass)
 static int run(struct pass *pass)
 {
     const unsigned kinds = 1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_RECORDER |
-                           1u << TACHO_MACHINE | 1u << TACHO_CGROUP;
+                           1u << TACHO_MACHINE | 1u << TACHO_CGROUP | 1u << TACHO_ENERGY;
     struct tacho_walk *walk;
     int r = tacho_walk_open(pass->s->rec, 0, UINT64_MAX, kinds, &walk);
     if (r != 0)
@@ -358,6 +363,7 @@ int summary_walk(struct summary *s, struct walked *ret)
     positions_find(s->rec, TACHO_RECORDER, &pass.recorder);
     positions_find(s->rec, TACHO_MACHINE, &pass.machine);
     granted_walk_begin(&pass.granted, s->rec);
+    energy_begin(&s->energy, &pass.energy, s->rec);
     const struct lineage_listener listener = {take_growth, take_account, &pass};
     int r = lineage_walk_open(&pass.lineage, s->rec, s->started_ns, &listener);
     if (r == 0)

@@ -46,21 +46,42 @@ static uint64_t take_unit_ns(struct text *t)
     return 0;
 }
 
+/* ".25" as 25 hundredths; what is finer than nanos is dropped. False: there are no digits. */
+static bool take_fraction(struct text *t, uint64_t *numerator, uint64_t *denominator)
+{
+    bool any = false;
+    *numerator = 0;
+    *denominator = 1;
+    if (!text_take_literal(t, "."))
+        return false;
+    for (; t->at < t->end && (unsigned char)(*t->at - '0') <= 9; t->at++) {
+        any = true;
+        if (*denominator < NS_PER_S) {
+            *numerator = *numerator * 10 + (uint64_t)(*t->at - '0');
+            *denominator *= 10;
+        }
+    }
+    return any;
+}
+
+bool parse_decimal(const char *s, double *ret)
+{
+    struct text t = text_of(s, strlen(s));
+    uint64_t whole = 0, numerator, denominator;
+    bool has_whole = text_take_u64(&t, &whole);
+    bool has_fraction = take_fraction(&t, &numerator, &denominator);
+    if ((!has_whole && !has_fraction) || t.at != t.end)
+        return false;
+    *ret = (double)whole + (double)numerator / (double)denominator;
+    return true;
+}
+
 bool parse_duration_ns(const char *s, uint64_t *ret_ns)
 {
     struct text t = text_of(s, strlen(s));
-    uint64_t whole = 0, numerator = 0, denominator = 1;
+    uint64_t whole = 0, numerator, denominator;
     bool has_whole = text_take_u64(&t, &whole);
-    bool has_fraction = false;
-    if (text_take_literal(&t, ".")) {
-        for (; t.at < t.end && (unsigned char)(*t.at - '0') <= 9; t.at++) {
-            has_fraction = true;
-            if (denominator < NS_PER_S) {
-                numerator = numerator * 10 + (uint64_t)(*t.at - '0');
-                denominator *= 10;
-            }
-        }
-    }
+    bool has_fraction = take_fraction(&t, &numerator, &denominator);
     if (!has_whole && !has_fraction)
         return false;
     uint64_t unit = take_unit_ns(&t);

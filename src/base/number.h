@@ -59,6 +59,9 @@ bool text_take_literal(struct text *t, const char *literal);
 /* Whole-string parses for arguments and options. False when anything is left over. */
 bool parse_u64(const char *s, uint64_t *ret);
 
+/* `400`, `0.25`, `.5`, to nine decimals; neither sign nor exponent. C locale whatever the process's. */
+bool parse_decimal(const char *s, double *ret);
+
 /*
  * Seconds as `0.1`, `30`, or with a unit: `500ms`, `10s`, `5m`, `2h`, `1d`; to nanoseconds. C
  * locale whatever the process's. False for negative, not finite, over 100 years, or anything left.

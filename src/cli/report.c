@@ -1,5 +1,6 @@
 /* tacho report: what recordings show. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ static const char help[] =
     "      --plot FOLDER  pictures by gnuplot, with the scripts and the data to change them\n"
     "      --format LIST  of pictures: svg (unless said otherwise), png, pdf\n"
     "      --metrics LIST what to plot: cpu,memory,...; else all that is known\n"
+    "      --carbon G     grams of CO2 for each kWh: what the energy comes to, where it is known\n"
     "      --width CELLS  of a line; else the terminal's, COLUMNS, or 80\n"
     "      --help         this text\n"
     "\n"
@@ -50,6 +52,7 @@ enum {
     OPTION_PLOT,
     OPTION_FORMAT,
     OPTION_METRICS,
+    OPTION_CARBON,
     OPTION_WIDTH,
     OPTION_HELP
 };
@@ -58,6 +61,7 @@ static const struct option longs[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"html", required_argument, NULL, OPTION_HTML},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"carbon", required_argument, NULL, OPTION_CARBON},
     {"width", required_argument, NULL, OPTION_WIDTH},
     {"plot", required_argument, NULL, OPTION_PLOT},
     {"format", required_argument, NULL, OPTION_FORMAT},
@@ -68,12 +72,14 @@ static const struct option longs[] = {
 
 struct request {
     bool json, help, force;
-    const char *html; /* NULL: none is asked for */
+    const char *html;        /* NULL: none is asked for */
+    double carbon_g_per_kwh; /* NAN: not asked for */
     unsigned width;
     struct plot_request plot;
 };
 
 #define WIDTH_MAX 1000
+#define CARBON_MAX 1e6 /* g a kWh; the dirtiest power is at some 1,000 */
 
 static int read_options(int argc, char **argv, struct request *request)
 {
@@ -90,6 +96,12 @@ static int read_options(int argc, char **argv, struct request *request)
         case OPTION_FORMAT:
             if (plot_formats_read(optarg, &request->plot.formats) != 0)
                 return EXIT_USAGE;
+            break;
+        case OPTION_CARBON:
+            if (!parse_decimal(optarg, &request->carbon_g_per_kwh) ||
+                request->carbon_g_per_kwh > CARBON_MAX)
+                return cli_usage("--carbon takes grams of CO2 for each kWh, as 400, not '%s'",
+                                 optarg);
             break;
         case OPTION_WIDTH:
             if (!parse_u64(optarg, &width) || width < PAGE_WIDTH_MIN || width > WIDTH_MAX)
@@ -110,6 +122,8 @@ static int read_options(int argc, char **argv, struct request *request)
     if (plot->folder != NULL && (request->json || request->html != NULL))
         return cli_usage("--plot and %s cannot be had at once",
                          request->json ? "--json" : "--html");
+    if (!isnan(request->carbon_g_per_kwh) && (plot->folder != NULL || request->html != NULL))
+        return cli_usage("--carbon is for the words and for --json");
     if (plot->formats == 0)
         request->plot.formats = PLOT_SVG;
     return 0;
@@ -131,6 +145,7 @@ static int report_one(const struct request *request, char *const *paths, size_t 
     int status = recording_summary_open_logs(paths, n, &o);
     if (status != 0)
         return status;
+    o.summary.energy.carbon_g_per_kwh = request->carbon_g_per_kwh;
     if (request->html != NULL) {
         status = report_page(request->html, request->force, &o.summary, &o.scopes);
     } else if (request->plot.folder != NULL) {
@@ -162,8 +177,8 @@ static int add_charts(struct charts_together *charts, const struct together *t,
 }
 
 /* Adds those that can be read; `json` NULL: without a summary of each. An exit status. */
-static int add_all(const struct recording_list *list, struct json *json,
-                   struct charts_together *charts, struct together *ret)
+static int add_all(const struct request *request, const struct recording_list *list,
+                   struct json *json, struct charts_together *charts, struct together *ret)
 {
     int status = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -172,6 +187,7 @@ static int add_all(const struct recording_list *list, struct json *json,
         status = failed != 0 ? failed : status;
         if (failed != 0)
             continue;
+        o.summary.energy.carbon_g_per_kwh = request->carbon_g_per_kwh;
         if (json != NULL)
             json_put_summary(json, &o.summary, &o.scopes);
         int r = together_add(ret, list->path[i], &o.summary, &o.scopes);
@@ -214,7 +230,8 @@ static int report_several(const struct request *request, const struct recording_
     int shown = 0;
     if (request->json)
         together_begin_json(&json);
-    int status = add_all(list, request->json ? &json : NULL, drawn ? &charts : NULL, &together);
+    int status =
+        add_all(request, list, request->json ? &json : NULL, drawn ? &charts : NULL, &together);
     if (status >= 0 && together.members > 0)
         shown = show_together(request, &json, &together, &charts);
     together_done(&together);
@@ -225,7 +242,7 @@ static int report_several(const struct request *request, const struct recording_
 
 int command_report(int argc, char **argv)
 {
-    struct request request = {.width = terminal_width()};
+    struct request request = {.width = terminal_width(), .carbon_g_per_kwh = NAN};
     struct recording_list list;
     int status = read_options(argc, argv, &request);
     if (status != 0)

@@ -1,6 +1,6 @@
 /*
  * A row for each tick and thing that is no process: the machine, its processors, disks and
- * networks, the tree of recorded processes as a whole, the recorder, the target's control group. One column for each name of a
+ * networks, the tree of recorded processes as a whole, the recorder, the target's control group, domains of energy. One column for each name of a
  * metric: where kinds share a name (user, read_bytes, …) it means the same of each.
  */
 #include <errno.h>
@@ -16,15 +16,16 @@
 enum { FIELD_TIME, FIELD_KIND, FIELD_NAME, FIELD_ENTITY, FIELD_CPU_PERCENT, FIELD_METRIC };
 
 static const uint8_t kinds[] = {TACHO_MACHINE, TACHO_TREE,     TACHO_PROCESSOR, TACHO_DISK,
-                                TACHO_NETWORK, TACHO_RECORDER, TACHO_CGROUP};
+                                TACHO_NETWORK, TACHO_RECORDER, TACHO_CGROUP,    TACHO_ENERGY};
 #define KINDS (sizeof kinds / sizeof kinds[0])
-#define KIND_LAST TACHO_CGROUP
+#define KIND_LAST TACHO_ENERGY
 
 static const struct field leading[] = {
     {"time", "s", "moment of the sample, see --time", FIELD_TIME, 0, true},
-    {"kind", "text", "machine, tree, processor, disk, network, recorder or cgroup", FIELD_KIND, 0,
-     true},
-    {"name", "text", "which processor, disk, network or control group", FIELD_NAME, 0, true},
+    {"kind", "text", "machine, tree, processor, disk, network, recorder, cgroup or energy",
+     FIELD_KIND, 0, true},
+    {"name", "text", "which processor, disk, network, control group or domain of energy",
+     FIELD_NAME, 0, true},
     {"entity", "id", "its number in this recording", FIELD_ENTITY, 0, false},
     {"cpu_percent", "%", "CPU time used, of one processor, since the sample before",
      FIELD_CPU_PERCENT, 0, true},

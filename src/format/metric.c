@@ -181,6 +181,10 @@ static const struct metric cgroup_metrics[CGROUP_METRICS] = {
         SUM("throttled", "ns", 0, "time that it waited for its next share, of all processors"),
 };
 
+static const struct metric energy_metrics[ENERGY_METRICS] = {
+    [ENERGY_METRIC_ENERGY] = SUM("energy", "uJ", 0, "energy used, by the processor's own count"),
+};
+
 static const struct kind_info kinds[ENTITY_KINDS] = {
     [ENTITY_PROCESS] = {"process", process_metrics, PROCESS_METRICS, PROCESS_GROUPS},
     [ENTITY_TREE] = {"tree", tree_metrics, TREE_METRICS, TREE_GROUPS},
@@ -190,6 +194,7 @@ static const struct kind_info kinds[ENTITY_KINDS] = {
     [ENTITY_DISK] = {"disk", disk_metrics, DISK_METRICS, 1},
     [ENTITY_NETWORK] = {"network", network_metrics, NETWORK_METRICS, 1},
     [ENTITY_CGROUP] = {"cgroup", cgroup_metrics, CGROUP_METRICS, 1},
+    [ENTITY_ENERGY] = {"energy", energy_metrics, ENERGY_METRICS, 1},
 };
 
 const struct kind_info *kind_info(unsigned kind)

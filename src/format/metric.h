@@ -23,6 +23,7 @@ enum entity_kind {
     ENTITY_DISK = 6,
     ENTITY_NETWORK = 7,
     ENTITY_CGROUP = 16, /* of the target, named by its path */
+    ENTITY_ENERGY = 17, /* what is counted apart, "package-0" */
     ENTITY_KINDS
 };
 
@@ -177,6 +178,8 @@ enum machine_group {
 enum processor_metric { PROCESSOR_METRICS = 9 };
 enum disk_metric { DISK_METRICS = 5 };
 enum network_metric { NETWORK_METRICS = 6 };
+
+enum energy_metric { ENERGY_METRIC_ENERGY, ENERGY_METRICS };
 
 enum cgroup_metric {
     CGROUP_METRIC_MEMORY,

@@ -1,6 +1,7 @@
 #include "report/columns.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -20,6 +21,13 @@ struct columns *columns_new(const struct page *page, const struct columns *colum
 void columns_put_heading(struct columns *t, const char *heading, unsigned priority)
 {
     t->column[t->count++] = (struct column){heading, false, priority};
+}
+
+void columns_insert_heading(struct columns *t, unsigned at, const char *heading, unsigned priority)
+{
+    memmove(&t->column[at + 1], &t->column[at], (t->count - at) * sizeof t->column[0]);
+    t->column[at] = (struct column){heading, false, priority};
+    t->count++;
 }
 
 struct buffer *columns_add(struct columns *t, enum ink ink)

@@ -7,7 +7,7 @@
 
 #include "report/page.h"
 
-#define COLUMNS_MAX 10
+#define COLUMNS_MAX 11
 #define COLUMN_ROWS_MAX 64
 
 struct column {
@@ -31,6 +31,10 @@ struct columns *columns_new(const struct page *page, const struct columns *colum
 
 /* One more column, before there are rows. */
 void columns_put_heading(struct columns *table, const char *heading, unsigned priority);
+
+/* The same before the column `at`. */
+void columns_insert_heading(struct columns *table, unsigned at, const char *heading,
+                            unsigned priority);
 
 /* Adds a row, whose cells are then filled. Past COLUMN_ROWS_MAX the last one is given again. */
 struct buffer *columns_add(struct columns *table, enum ink ink);

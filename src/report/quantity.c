@@ -79,6 +79,26 @@ void put_bytes(struct buffer *ret, uint64_t bytes)
     buffer_printf(ret, " %s", units[unit]);
 }
 
+static void put_prefixed(struct buffer *ret, double value, const char *unit)
+{
+    static const char *const prefixes[] = {"m", "", "k", "M", "G", "T"};
+    size_t i = 0;
+    for (value *= 1e3; value >= 999.5 && i + 1 < sizeof prefixes / sizeof prefixes[0]; i++)
+        value /= 1e3;
+    put_three(ret, value);
+    buffer_printf(ret, " %s%s", prefixes[i], unit);
+}
+
+void put_energy(struct buffer *ret, double joules)
+{
+    put_prefixed(ret, joules, "J");
+}
+
+void put_mass(struct buffer *ret, double grams)
+{
+    put_prefixed(ret, grams, "g");
+}
+
 void put_count(struct buffer *ret, uint64_t count)
 {
     char digits[24];

@@ -19,6 +19,10 @@ void put_bytes(struct buffer *ret, uint64_t bytes);
 /* As put_duration, but scopes may be short: `312 ns`, `4.20 us`. */
 void put_time(struct buffer *ret, uint64_t ns);
 
+/* `312 mJ`, `4.20 J`, `1.02 kJ`; `12 mg`, `4.20 g`, `1.02 kg`. */
+void put_energy(struct buffer *ret, double joules);
+void put_mass(struct buffer *ret, double grams);
+
 /* `12,345`. */
 void put_count(struct buffer *ret, uint64_t count);
 

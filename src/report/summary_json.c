@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "analyse/ending.h"
+#include "report/energy_words.h"
 #include "report/finding_words.h"
 #include "report/json.h"
 #include "report/quantity.h"
@@ -260,6 +261,7 @@ void json_put_summary(struct json *j, const struct summary *s, const struct scop
     put_cpu(j, s);
     put_memory(j, s, scopes);
     put_granted(j, s);
+    json_put_energy(j, s);
     put_io(j, s);
     json_put_receipt(j, s);
     put_peaks(j, s);

@@ -1,6 +1,7 @@
 /* What the code marked, for programs. */
 #include <math.h>
 
+#include "report/energy_words.h"
 #include "report/json.h"
 #include "report/summary_parts.h"
 
@@ -8,7 +9,8 @@
 #define PARTS_MAX 64 /* of a process; smaller ones are summed */
 
 /* What was started inside scopes that were only counted is not known. */
-static void put_use(struct json *j, const struct scope_use *use, bool timed)
+static void put_use(struct json *j, const struct summary *s, const struct scope_use *use,
+                    bool timed)
 {
     json_seconds(j, "cpu_s", use->cpu_ns);
     json_seconds(j, "children_cpu_s", use->children_cpu_ns);
@@ -25,10 +27,12 @@ static void put_use(struct json *j, const struct scope_use *use, bool timed)
     else
         json_null(j, "rss_delta_bytes");
     json_number(j, "children_rss_peak_bytes", use->children_rss_peak_bytes);
+    json_put_energy_of_cpu(j, s, use->cpu_ns);
 }
 
 /* More than 1 where several threads of a process are inside at once. */
-static void put_scope(struct json *j, const struct scope_row *row, uint64_t wall_ns)
+static void put_scope(struct json *j, const struct summary *s, const struct scope_row *row,
+                      uint64_t wall_ns)
 {
     json_begin(j, NULL, '{');
     json_text(j, "name", row->name);
@@ -42,7 +46,7 @@ static void put_scope(struct json *j, const struct scope_row *row, uint64_t wall
     json_seconds(j, "mean_s", row->sum_ns / row->count);
     json_seconds(j, "p50_s", row->p50_ns);
     json_seconds(j, "p99_s", row->p99_ns);
-    put_use(j, &row->use, row->timed > 0);
+    put_use(j, s, &row->use, row->timed > 0);
     json_end(j, '}');
 }
 
@@ -70,7 +74,8 @@ static void put_part(struct json *j, const char *name, uint64_t ns, uint64_t wal
     end_category(j);
 }
 
-static void put_category(struct json *j, const struct scope_category *category, uint64_t wall_ns)
+static void put_category(struct json *j, const struct summary *s,
+                         const struct scope_category *category, uint64_t wall_ns)
 {
     const struct category_use *use = &category->use;
     begin_category(j, category->name, category->total_ns, wall_ns);
@@ -81,14 +86,15 @@ static void put_category(struct json *j, const struct scope_category *category, 
     json_number(j, "read_bytes", use->read_bytes);
     json_number(j, "write_bytes", use->write_bytes);
     json_number(j, "rss_peak_bytes", use->rss_peak_bytes);
+    json_put_energy_of_cpu(j, s, use->cpu_ns);
     end_category(j);
 }
 
-static void put_categories(struct json *j, const struct scopes *s)
+static void put_categories(struct json *j, const struct summary *summary, const struct scopes *s)
 {
     json_begin(j, "categories", '[');
     for (size_t i = 0; s->processes > 0 && i < s->categories; i++)
-        put_category(j, &s->category[s->by_time[i]], s->wall_ns);
+        put_category(j, summary, &s->category[s->by_time[i]], s->wall_ns);
     json_end(j, ']');
 }
 
@@ -162,9 +168,9 @@ void json_put_marks(struct json *j, const struct summary *s, const struct scopes
 {
     json_begin(j, "scopes", '[');
     for (size_t i = 0; i < scopes->rows; i++)
-        put_scope(j, &scopes->row[i], scopes->wall_ns);
+        put_scope(j, s, &scopes->row[i], scopes->wall_ns);
     json_end(j, ']');
-    put_categories(j, scopes);
+    put_categories(j, s, scopes);
     put_processes(j, scopes);
     put_labels(j, s);
 }

@@ -32,7 +32,8 @@ void summary_draw_memory(struct grid *grid, unsigned row, unsigned column, unsig
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
 /* summary_scopes.c: scopes and categories; nothing where nobody marked. */
-void summary_put_scopes(const struct page *page, const struct scopes *scopes);
+void summary_put_scopes(const struct page *page, const struct summary *summary,
+                        const struct scopes *scopes);
 
 /* summary_moment.c: what the owner of the memory's peak was doing then, more words of a figure. */
 void summary_put_moment(const struct page *page, const struct summary *summary,

@@ -3,6 +3,7 @@
 
 #include "analyse/scopes.h"
 #include "report/category_columns.h"
+#include "report/energy_words.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
 
@@ -80,7 +81,8 @@ static void put_started(struct buffer *cell, const struct scope_row *row)
     put_known(&cell[1], row->use.children_cpu_ns);
 }
 
-static void put_scope(struct columns *table, const struct scope_row *row)
+static void put_scope(struct columns *table, const struct summary *s, const struct scope_row *row,
+                      bool started)
 {
     struct buffer *cell = columns_add(table, INK_PLAIN);
     put_time(&cell[0], row->total_ns);
@@ -94,22 +96,28 @@ static void put_scope(struct columns *table, const struct scope_row *row)
     if (row->use.cpu_estimated && row->use.cpu_ns != SCOPES_UNKNOWN)
         buffer_put_byte(&cell[5], '~');
     put_known(&cell[5], row->use.cpu_ns);
-    if (table->count == started_columns.count)
+    if (started)
         put_started(&cell[6], row);
     unsigned last = table->count - 1;
+    if (energy_is_estimated(s))
+        put_energy_of_cpu(&cell[last - 2], s, row->use.cpu_ns);
     buffer_put_text(&cell[last - 1], row->category);
     buffer_put_text(&cell[last], row->name != NULL ? row->name : "?");
 }
 
-static void put_scopes(const struct page *page, const struct scopes *s)
+static void put_scopes(const struct page *page, const struct summary *summary,
+                       const struct scopes *s)
 {
     size_t shown = s->rows < SCOPES_SHOWN ? s->rows : SCOPES_SHOWN;
-    const struct columns *columns = any_started(s, shown) ? &started_columns : &scope_columns;
+    bool started = any_started(s, shown);
+    const struct columns *columns = started ? &started_columns : &scope_columns;
     struct columns *table = shown > 0 ? columns_new(page, columns) : NULL;
     if (table == NULL)
         return;
+    if (energy_is_estimated(summary))
+        columns_insert_heading(table, table->count - 2, "energy", 5);
     for (size_t i = 0; i < shown; i++)
-        put_scope(table, &s->row[i]);
+        put_scope(table, summary, &s->row[i], started);
     put_heading(page, "Scopes", "longest", shown, s->rows);
     columns_put(page, table, INDENT);
     free(table);
@@ -122,8 +130,8 @@ static const struct columns category_columns = {
     .column = {{"time", false, 0}, {"share", false, 1}, {"CPU", false, 2}, {"category", true, 0}},
 };
 
-static void put_category(struct columns *table, const struct scopes *s,
-                         const struct scope_category *category)
+static void put_category(struct columns *table, const struct summary *summary,
+                         const struct scopes *s, const struct scope_category *category)
 {
     if (category->total_ns == 0)
         return;
@@ -131,11 +139,14 @@ static void put_category(struct columns *table, const struct scopes *s,
     put_time(&cell[0], category->total_ns);
     put_percent(&cell[1], (double)category->total_ns / (double)s->wall_ns);
     put_known(&cell[2], category->use.cpu_ns);
-    buffer_put_text(&cell[3], category->name);
+    if (energy_is_estimated(summary))
+        put_energy_of_cpu(&cell[3], summary, category->use.cpu_ns);
+    buffer_put_text(&cell[table->count - 1], category->name);
 }
 
 /* The last is "Others", shown however many there are. */
-static void put_categories(const struct page *page, const struct scopes *s)
+static void put_categories(const struct page *page, const struct summary *summary,
+                           const struct scopes *s)
 {
     size_t all = s->categories > 0 ? s->categories - 1 : 0;
     size_t shown = all < CATEGORIES_SHOWN ? all : CATEGORIES_SHOWN;
@@ -143,9 +154,11 @@ static void put_categories(const struct page *page, const struct scopes *s)
         shown > 0 && s->wall_ns > 0 ? columns_new(page, &category_columns) : NULL;
     if (table == NULL)
         return;
+    if (energy_is_estimated(summary))
+        columns_insert_heading(table, table->count - 1, "energy", 3);
     for (size_t i = 0; i < shown; i++)
-        put_category(table, s, &s->category[s->by_time[i]]);
-    put_category(table, s, &s->category[s->by_time[all]]);
+        put_category(table, summary, s, &s->category[s->by_time[i]]);
+    put_category(table, summary, s, &s->category[s->by_time[all]]);
     put_heading(page, "Categories", "largest", shown, all);
     columns_put(page, table, INDENT);
     free(table);
@@ -245,10 +258,11 @@ static void put_losses(const struct page *page, const struct scopes *s)
     put_loss(page, seen > told ? seen : told, " begins and ends did not match");
 }
 
-void summary_put_scopes(const struct page *page, const struct scopes *scopes)
+void summary_put_scopes(const struct page *page, const struct summary *summary,
+                        const struct scopes *scopes)
 {
-    put_scopes(page, scopes);
-    put_categories(page, scopes);
+    put_scopes(page, summary, scopes);
+    put_categories(page, summary, scopes);
     put_category_processes(page, scopes);
     put_losses(page, scopes);
 }

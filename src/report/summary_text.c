@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "base/text.h"
+#include "report/energy_words.h"
 #include "report/granted_words.h"
 #include "report/quantity.h"
 #include "report/summary_parts.h"
@@ -328,6 +329,7 @@ static void put_figures(const struct page *page, const struct summary *s,
 {
     if (s->of_machine) {
         put_machine(page, s);
+        energy_put_text(page, s);
         return;
     }
     if (s->cpu.total_ns != SUMMARY_UNKNOWN)
@@ -338,6 +340,7 @@ static void put_figures(const struct page *page, const struct summary *s,
     put_transfer(page, s, "Written", "to", s->io[SUMMARY_WRITE_BYTES], s->io[SUMMARY_WRITE_CHARS],
                  s->io[SUMMARY_WRITE_COUNT]);
     put_processes(page, s);
+    energy_put_text(page, s);
 }
 
 void summary_put_text(const struct page *page, const struct summary *s, const struct scopes *scopes)
@@ -346,6 +349,6 @@ void summary_put_text(const struct page *page, const struct summary *s, const st
     put_figures(page, s, scopes);
     summary_put_over_time(page, s);
     summary_put_tables(page, s);
-    summary_put_scopes(page, scopes);
+    summary_put_scopes(page, s, scopes);
     summary_put_unknown(page, s);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/powercap.h"
+
 #define INSTANCES_MAX 8192 /* processors, disks, interfaces of one machine; more are left out */
 
 /*
@@ -26,6 +28,8 @@ struct instance {
 
 struct machine_sampler {
     struct machine_files *files;
+    struct energy_domains energy;
+    int energy_error; /* of opening them */
     struct sample_sink sink;
     uint32_t *next_entity;
     uint64_t now_ns;
@@ -142,6 +146,16 @@ static uint32_t sample_rest(struct machine_sampler *s, struct missing *missing)
     return groups;
 }
 
+void machine_sample_energy(struct machine_sampler *s, uint64_t now_ns, struct missing *missing)
+{
+    s->now_ns = now_ns;
+    int r = s->energy_error;
+    if (r == 0)
+        r = energy_read(&s->energy, listing(s, ENTITY_ENERGY), s);
+    if (r != 0 && r != -ENOENT) /* most machines have none, or have them in the host */
+        missing_count(missing, ENTITY_ENERGY, 0, r);
+}
+
 void machine_sample(struct machine_sampler *s, uint64_t now_ns, bool all, struct missing *missing)
 {
     s->now_ns = now_ns;
@@ -165,6 +179,7 @@ int machine_sampler_new(const struct source_root *root, const struct sample_sink
         free(s);
         return r;
     }
+    s->energy_error = energy_open(root, &s->energy);
     s->sink = *sink;
     s->next_entity = next_entity;
     *ret = s;
@@ -176,6 +191,7 @@ void machine_sampler_free(struct machine_sampler *s)
     if (s == NULL)
         return;
     machine_files_free(s->files);
+    energy_close(&s->energy);
     free(s->instances);
     free(s);
 }

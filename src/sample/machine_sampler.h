@@ -20,4 +20,8 @@ void machine_sampler_free(struct machine_sampler *sampler);
 void machine_sample(struct machine_sampler *sampler, uint64_t now_ns, bool all,
                     struct missing *missing);
 
+/* Energy counters where there are any: at least every minute, and at the end. 2 µs a domain. */
+void machine_sample_energy(struct machine_sampler *sampler, uint64_t now_ns,
+                           struct missing *missing);
+
 #endif

@@ -416,6 +416,8 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     if (due(&s->machine_ns, now_ns, times * MACHINE_EVERY_NS))
         machine_sample(s->machine, now_ns,
                        due(&s->machine_all_ns, now_ns, times * MACHINE_ALL_EVERY_NS), &s->missing);
+    if (due(&s->energy_ns, now_ns, times * NS_PER_S))
+        machine_sample_energy(s->machine, now_ns, &s->missing);
     if (s->cgroup != NULL)
         cgroup_sample(s->cgroup, now_ns, sampler_process(s, s->cgroup_pid) != NULL,
                       due(&s->cgroup_ns, now_ns, times * CGROUP_EVERY_NS), &s->missing);
@@ -428,7 +430,7 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
 
 void sampler_last_tick(struct sampler *s, uint64_t now_ns)
 {
-    s->cgroup_ns = 0;
+    s->cgroup_ns = s->energy_ns = 0;
     sampler_tick(s, now_ns, 0, 0);
 }
 

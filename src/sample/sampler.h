@@ -85,7 +85,8 @@ void sampler_hear(struct sampler *sampler, uint64_t now_ns);
 void sampler_tick(struct sampler *sampler, uint64_t now_ns, uint64_t late_ns, uint64_t skipped);
 
 /*
- * The last tick: the control group is looked at once more, for why the target has ended may show there.
+ * The last tick: energy is taken up to here, and the control group looked at once more, for why the target
+ * has ended may show there.
  */
 void sampler_last_tick(struct sampler *sampler, uint64_t now_ns);
 

@@ -53,7 +53,7 @@ struct sampler {
     struct follow_receipt receipt; /* as last recorded */
     int task_clock_fd;             /* of a launched tree; -1 */
     uint64_t task_clock_ns;        /* as last recorded */
-    uint64_t machine_ns, machine_all_ns, cgroup_ns, told_ns, recorder_ns;
+    uint64_t machine_ns, machine_all_ns, energy_ns, cgroup_ns, told_ns, recorder_ns;
     struct missing missing;
     void *tree, *recorder;
     uint64_t tree_value[TREE_METRICS], tree_known;

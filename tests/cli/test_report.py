@@ -33,6 +33,7 @@ SCHEMA = {
                               "at_s": OPTIONAL, "threads_in_scopes": int, "stacks": list,
                               "label": type(None)}},
     "cgroup": (dict, type(None)),  # by its own test
+    "energy": (dict, type(None)),
     "io": {"read_bytes": int, "write_bytes": int, "read_chars": int, "write_chars": int,
            "read_count": int, "write_count": int},
     "processes": {"total": OPTIONAL, "exact": int, "sampled": int, "missed": OPTIONAL,

@@ -228,6 +228,22 @@ static void parses_durations(void **state)
     }
 }
 
+static void decimals(void **state)
+{
+    static const char *const bad[] = {
+        "",    ".",   "-1",    "+1",  " 1",  "1 ", "1e3",
+        "0x1", "1,5", "1.2.3", "nan", "inf", "1s", "99999999999999999999"};
+    double value = 77;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(parse_decimal(bad[i], &value));
+    assert_true(value == 77);
+    assert_true(parse_decimal("400", &value) && value == 400);
+    assert_true(parse_decimal("0.25", &value) && value == 0.25);
+    assert_true(parse_decimal(".5", &value) && value == 0.5);
+    assert_true(parse_decimal("3.", &value) && value == 3);
+    assert_true(parse_decimal("0.0000000001", &value) && value == 0);
+}
+
 static void refuses_what_is_no_duration(void **state)
 {
     static const char *const bad[] = {
@@ -510,6 +526,7 @@ int main(void)
         cmocka_unit_test(takes_no_step_past_the_end),
         cmocka_unit_test(parses_whole_numbers_only),
         cmocka_unit_test(parses_durations),
+        cmocka_unit_test(decimals),
         cmocka_unit_test(refuses_what_is_no_duration),
         cmocka_unit_test(map_agrees_with_an_array),
         cmocka_unit_test(map_agrees_where_keys_collide),

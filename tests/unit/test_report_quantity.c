@@ -33,6 +33,18 @@ static int clean_up(void **state)
 
 #define EXPECT(call, text) ((void)(call), assert_string_equal(taken(), text))
 
+static void energies(void **state)
+{
+    EXPECT(put_energy(&out, 0), "0.00 mJ");
+    EXPECT(put_energy(&out, 0.9994), "999 mJ");
+    EXPECT(put_energy(&out, 1), "1.00 J");
+    EXPECT(put_energy(&out, 12345), "12.3 kJ");
+    EXPECT(put_energy(&out, 3.6e6), "3.60 MJ");
+    EXPECT(put_energy(&out, 1e30), "? TJ");
+    EXPECT(put_mass(&out, 0.00053), "0.53 mg");
+    EXPECT(put_mass(&out, 1500), "1.50 kg");
+}
+
 static void durations(void **state)
 {
     EXPECT(put_duration(&out, 0), "0 s");
@@ -150,10 +162,11 @@ static void writes_seconds_exactly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations),         cmocka_unit_test(bytes),
-        cmocka_unit_test(counts_and_shares), cmocka_unit_test(times),
+        cmocka_unit_test(energies),    cmocka_unit_test(durations),
+        cmocka_unit_test(bytes),       cmocka_unit_test(counts_and_shares),
+        cmocka_unit_test(times),
 
-        cmocka_unit_test(writes_json),       cmocka_unit_test(writes_seconds_exactly),
+        cmocka_unit_test(writes_json), cmocka_unit_test(writes_seconds_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, clean_up);
 }

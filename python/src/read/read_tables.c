@@ -207,7 +207,7 @@ PyObject *recording_labels(struct recording_object *self, PyObject *unused)
 static const char *const kind_names[] = {
     [TACHO_PROCESS] = "process", [TACHO_TREE] = "tree",           [TACHO_RECORDER] = "recorder",
     [TACHO_MACHINE] = "machine", [TACHO_PROCESSOR] = "processor", [TACHO_DISK] = "disk",
-    [TACHO_NETWORK] = "network", [TACHO_CGROUP] = "cgroup",
+    [TACHO_NETWORK] = "network", [TACHO_CGROUP] = "cgroup",       [TACHO_ENERGY] = "energy",
 };
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 

@@ -127,7 +127,7 @@ def read(path: str) -> None:
             float((values[-1:] - values[:1]).sum())
         for entity in (rec.machine, rec.tree, rec.recorder):
             reveal_type(entity.metrics)  # list[str]
-        for by_name in (rec.processors, rec.disks, rec.networks, rec.cgroups):
+        for by_name in (rec.processors, rec.disks, rec.networks, rec.cgroups, rec.energy):
             reveal_type(by_name)  # dict[str, tacho.reading.Entity]
         rec.scopes("load", category="I/O", pid=None, thread="main")
         rec.counters("residual", process=rec.processes[0])
