@@ -87,6 +87,7 @@ static void forget_figures(struct summary *s)
     s->processes.total = s->processes.unseen = s->processes.peak_concurrent = SUMMARY_UNKNOWN;
     s->completeness.task_clock_ns = SUMMARY_UNKNOWN;
     s->threads_peak = s->tcp_peak = SUMMARY_UNKNOWN;
+    s->drm_engine_ns = s->drm_peak_memory_bytes = SUMMARY_UNKNOWN;
     s->completeness.accounted_ns = s->completeness.unaccounted_ns = SUMMARY_UNKNOWN;
     s->recorder.cpu_ns = s->recorder.peak_rss_bytes = SUMMARY_UNKNOWN;
     s->recorder.bytes_written = SUMMARY_UNKNOWN;
@@ -343,6 +344,20 @@ static void find_peak_moment(struct summary *s, const struct walked *found)
     }
 }
 
+static void sum_drm(struct summary *s)
+{
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct process_row *row = &s->rows[i];
+        if ((row->known >> PROCESS_DRM_ENGINE & 1) != 0)
+            s->drm_engine_ns = sum(s->drm_engine_ns == SUMMARY_UNKNOWN ? 0 : s->drm_engine_ns,
+                                   row->value[PROCESS_DRM_ENGINE]);
+        if ((row->known >> PROCESS_DRM_MEMORY & 1) != 0 &&
+            (s->drm_peak_memory_bytes == SUMMARY_UNKNOWN ||
+             s->drm_peak_memory_bytes < row->value[PROCESS_DRM_MEMORY]))
+            s->drm_peak_memory_bytes = row->value[PROCESS_DRM_MEMORY];
+    }
+}
+
 static void finish(struct summary *s, const struct walked *found)
 {
     struct counted counted;
@@ -351,6 +366,7 @@ static void finish(struct summary *s, const struct walked *found)
     if (!s->of_machine)
         count_unseen(s, &counted);
     sum_cpu(s, found, &counted);
+    sum_drm(s);
     rate_cpu(s, found->any_process_sample);
     find_memory_peak(s, found);
     find_peak_moment(s, found);

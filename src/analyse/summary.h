@@ -94,6 +94,8 @@ struct summary {
         uint64_t alive;       /* not known to have ended */
     } processes;
     uint64_t threads_peak, tcp_peak;
+    uint64_t drm_engine_ns; /* of GPUs' engines, of all processes; UNKNOWN: nobody's is known */
+    uint64_t drm_peak_memory_bytes; /* the most that one process held */
 
     struct {
         uint64_t accounted_ns,

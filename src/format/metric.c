@@ -67,6 +67,10 @@ static const struct metric process_metrics[PROCESS_METRICS] = {
     [PROCESS_PACKAGES] = GAUGE("num_packages", "count", GROUP_PROCESSORS, "distinct packages"),
     [PROCESS_PACKAGE_MASK] =
         GAUGE("package_mask", "mask", GROUP_PROCESSORS, "bit p: package p, for the first 64"),
+    [PROCESS_DRM_ENGINE] = SUM("drm_engine", "ns", GROUP_DRM,
+                               "time that its work kept engines of GPUs busy, by their drivers"),
+    [PROCESS_DRM_MEMORY] =
+        GAUGE("drm_memory", "bytes", GROUP_DRM, "memory it holds for GPUs, main memory included"),
 };
 
 static const struct metric tree_metrics[TREE_METRICS] = {
@@ -223,8 +227,9 @@ uint64_t kind_group_mask(unsigned kind, unsigned group)
 bool metric_changes_when_idle(const char *name)
 {
     static const char *const names[] = {
-        "rss", "rss_anon", "rss_file",      "rss_shmem", "swap",   "pss",
-        "uss", "swap_pss", "tcp_listening", "ppid",      "status", "tcp_established",
+        "rss",        "rss_anon",   "rss_file",      "rss_shmem", "swap",   "pss",
+        "uss",        "swap_pss",   "tcp_listening", "ppid",      "status", "tcp_established",
+        "drm_engine", "drm_memory",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)

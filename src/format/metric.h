@@ -90,6 +90,8 @@ enum process_metric {
     PROCESS_CORES,
     PROCESS_PACKAGES,
     PROCESS_PACKAGE_MASK,
+    PROCESS_DRM_ENGINE,
+    PROCESS_DRM_MEMORY,
     PROCESS_METRICS
 };
 
@@ -104,6 +106,7 @@ enum process_group {
     GROUP_SMAPS,
     GROUP_TCP,
     GROUP_PROCESSORS,
+    GROUP_DRM,
     PROCESS_GROUPS
 };
 

@@ -171,6 +171,14 @@ static void put_peaks(struct json *j, const struct summary *s)
     json_end(j, '}');
 }
 
+static void put_drm(struct json *j, const struct summary *s)
+{
+    json_begin(j, "drm", '{');
+    json_seconds(j, "engine_s", s->drm_engine_ns);
+    json_number(j, "peak_memory_bytes", s->drm_peak_memory_bytes);
+    json_end(j, '}');
+}
+
 static void put_recorder(struct json *j, const struct summary *s)
 {
     json_begin(j, "recorder", '{');
@@ -265,6 +273,7 @@ void json_put_summary(struct json *j, const struct summary *s, const struct scop
     put_io(j, s);
     json_put_receipt(j, s);
     put_peaks(j, s);
+    put_drm(j, s);
     put_recorder(j, s);
     put_machine(j, s);
     put_rest(j, s, scopes);

@@ -300,6 +300,28 @@ static void put_processes(const struct page *page, const struct summary *s)
     buffer_done(&words);
 }
 
+/* By the drivers of the kernel's own; the proprietary one of NVIDIA's tells in another way. */
+static void put_drm(const struct page *page, const struct summary *s)
+{
+    struct buffer figure = {0}, words = {0};
+    if (s->drm_engine_ns == SUMMARY_UNKNOWN && s->drm_peak_memory_bytes == SUMMARY_UNKNOWN)
+        return;
+    if (s->drm_engine_ns != SUMMARY_UNKNOWN)
+        put_duration(&figure, s->drm_engine_ns);
+    else
+        buffer_put_text(&figure, "unknown");
+    buffer_put_text(&words, "of GPU engines");
+    if (s->drm_peak_memory_bytes != SUMMARY_UNKNOWN) {
+        buffer_put_text(&words, "; ");
+        put_bytes(&words, s->drm_peak_memory_bytes);
+        buffer_put_text(&words, " of memory at most in one process");
+    }
+    page_figure(page, "GPU", &figure, &words);
+    page->out->failed |= figure.failed || words.failed;
+    buffer_done(&figure);
+    buffer_done(&words);
+}
+
 static void put_machine(const struct page *page, const struct summary *s)
 {
     struct buffer figure = {0}, words = {0};
@@ -340,6 +362,7 @@ static void put_figures(const struct page *page, const struct summary *s,
     put_transfer(page, s, "Written", "to", s->io[SUMMARY_WRITE_BYTES], s->io[SUMMARY_WRITE_CHARS],
                  s->io[SUMMARY_WRITE_COUNT]);
     put_processes(page, s);
+    put_drm(page, s);
     energy_put_text(page, s);
 }
 

@@ -20,6 +20,7 @@ struct detail {
     struct process *done;
     /* Only the thread's: */
     struct tcp_table *tcp;
+    struct drm_table *drm; /* NULL: there is no such device here */
     uint64_t tcp_ns;
     int tcp_error;
     int64_t tokens_ns; /* CPU time it may still use; negative after a costly look */
@@ -54,9 +55,19 @@ void places_count(const struct host_facts *facts, const uint64_t ran_on[PROCESSO
     }
 }
 
-static void look_at_sockets(struct detail *d, struct process *p, struct detail_result *r)
+static void see_link(void *user, uint64_t fd, const char *target, size_t n)
+{
+    drm_table_see(user, fd, target, n);
+}
+
+/* Devices of GPUs are looked for in the pass that looks for sockets. */
+static void look_at_descriptors(struct detail *d, struct process *p, struct detail_result *r)
 {
     uint64_t now = clock_mono_ns();
+    const struct link_listener devices = {see_link, d->drm};
+    const struct link_listener *also = d->drm != NULL ? &devices : NULL;
+    if (d->drm != NULL)
+        drm_table_begin(d->drm);
     if (d->tcp == NULL || now - d->tcp_ns > TCP_DUMP_AGE_NS) {
         d->tcp_error = d->tcp != NULL ? 0 : tcp_table_new(&d->root, &d->tcp);
         if (d->tcp_error == 0)
@@ -65,7 +76,14 @@ static void look_at_sockets(struct detail *d, struct process *p, struct detail_r
     }
     r->tcp_error = d->tcp_error;
     if (r->tcp_error == 0)
-        r->tcp_error = tcp_table_count(d->tcp, &d->root, &p->files, r->tcp, &r->tcp_valid);
+        r->tcp_error = tcp_table_count(d->tcp, &d->root, &p->files, also, r->tcp, &r->tcp_valid);
+    if (r->tcp_error != 0 &&
+        d->drm != NULL) { /* of another network, or it came to nothing half way */
+        drm_table_begin(d->drm);
+        proc_links_each(&d->root, &p->files, also);
+    }
+    if (d->drm != NULL)
+        drm_table_take(d->drm, &p->files, now, &p->drm, r->drm, &r->drm_valid);
 }
 
 static void look_at_threads(struct detail *d, struct process *p, struct detail_result *r)
@@ -84,7 +102,7 @@ static void look(struct detail *d, struct process *p)
     struct detail_result *r = &p->detail;
     *r = (struct detail_result){.census_error = -EAGAIN};
     r->smaps_error = proc_smaps_read(&d->root, &p->files, r->smaps, &r->smaps_valid);
-    look_at_sockets(d, p, r);
+    look_at_descriptors(d, p, r);
     if (p->census)
         look_at_threads(d, p, r);
 }
@@ -164,8 +182,10 @@ int detail_new(const struct source_root *root, const struct host_facts *facts, s
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->wake, &attr);
     pthread_condattr_destroy(&attr);
-    int r = start_thread(d);
+    int r = drm_table_new(&d->root, &d->drm);
+    r = r == -ENOMEM ? r : start_thread(d);
     if (r != 0) {
+        drm_table_free(d->drm);
         free(d);
         return r;
     }
@@ -187,6 +207,7 @@ struct process *detail_free(struct detail *d)
     for (struct process *p = left; p != NULL; p = p->next_detail)
         p->busy = false;
     tcp_table_free(d->tcp);
+    drm_table_free(d->drm);
     pthread_cond_destroy(&d->wake);
     pthread_mutex_destroy(&d->lock);
     free(d);

@@ -3,6 +3,7 @@
 #define TACHO_SAMPLE_PROCESS_H
 
 #include "format/metric.h"
+#include "source/drm.h"
 #include "source/proc_process.h"
 #include "source/tcp.h"
 
@@ -13,6 +14,8 @@ struct detail_result {
     int smaps_error, tcp_error, census_error; /* 0 or -errno; -EAGAIN: not tried */
     uint64_t smaps[SMAPS_FIELDS], tcp[TCP_FIELDS];
     uint32_t smaps_valid, tcp_valid;
+    uint64_t drm[DRM_FIELDS];
+    uint32_t drm_valid; /* 0: no such device is open, or there is none */
     uint64_t voluntary_switches, involuntary_switches;
     uint64_t processors, cores, packages, package_mask;
 };
@@ -81,6 +84,7 @@ struct process {
     bool census;       /* it has more than one thread: look at them */
     bool detail_ready; /* `detail` is new */
     struct detail_result detail;
+    struct drm_process drm;
     struct process *next_detail;
 };
 

@@ -21,6 +21,7 @@ _Static_assert(PROCESS_IOWAIT - PROCESS_USER == STAT_IOWAIT - STAT_USER, "stat")
 _Static_assert(PROCESS_WRITE_BYTES - PROCESS_READ_CHARS + 1 == (int)IO_FIELDS, "io");
 _Static_assert(PROCESS_PEAK_RSS - PROCESS_RSS_ANON == STATUS_PEAK_RSS - STATUS_RSS_ANON, "status");
 _Static_assert(PROCESS_SWAP_PSS - PROCESS_PSS + 1 == (int)SMAPS_FIELDS, "smaps");
+_Static_assert(PROCESS_DRM_MEMORY - PROCESS_DRM_ENGINE + 1 == (int)DRM_FIELDS, "drm");
 _Static_assert(PROCESS_TCP_LISTENING - PROCESS_TCP_ESTABLISHED + 1 == (int)TCP_FIELDS, "tcp");
 
 static void set(struct process *p, unsigned metric, uint64_t value)
@@ -231,6 +232,10 @@ static uint32_t take_detail(struct sampler *s, struct process *p)
     if (outcome_of(s, p, GROUP_TCP, r->tcp_error) == TAKEN) {
         set_fields(p, PROCESS_TCP_ESTABLISHED, r->tcp, r->tcp_valid, TCP_FIELDS);
         groups |= GROUP(GROUP_TCP);
+    }
+    if (r->drm_valid != 0) {
+        set_fields(p, PROCESS_DRM_ENGINE, r->drm, r->drm_valid, DRM_FIELDS);
+        groups |= GROUP(GROUP_DRM);
     }
     if (r->census_error == 0 && p->threads) {
         set(p, PROCESS_VOLUNTARY_SWITCHES, r->voluntary_switches);

@@ -1,4 +1,4 @@
-/* How many descriptors a process has open. */
+/* How many descriptors a process has open, and where they lead. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -37,4 +37,29 @@ int proc_open_fds(const struct source_root *root, struct process_files *files, u
         return process_files_error(root, files, -errno);
     *ret = st.st_size > 0 ? (uint64_t)st.st_size : 0;
     return 0;
+}
+
+int proc_links_each(const struct source_root *root, const struct process_files *files,
+                    const struct link_listener *listener)
+{
+    _close_ int fd = process_files_open_below(root, files, "fd", O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return fd;
+    struct numbered_entries entries;
+    numbered_entries_init(&entries, fd);
+    uint64_t number;
+    int rc;
+    while ((rc = numbered_entries_next(&entries, &number)) == 1) {
+        char name[24], target[32];
+        char *digit = name + sizeof name;
+        uint64_t rest = number;
+        *--digit = '\0';
+        do
+            *--digit = (char)('0' + rest % 10);
+        while ((rest /= 10) != 0);
+        ssize_t n = readlinkat(fd, digit, target, sizeof target);
+        if (n > 0) /* else closed since */
+            listener->each(listener->user, number, target, (size_t)n);
+    }
+    return process_files_error(root, files, rc);
 }

@@ -119,6 +119,17 @@ int proc_owner_parse(const char *text, size_t n, struct proc_owner *ret);
 int proc_open_fds(const struct source_root *root, struct process_files *files, uint64_t *ret);
 
 /*
+ * Where a process's open descriptors lead, in their order: "/dev/null", "socket:[123]", not terminated, cut
+ * at 32 bytes; lent for the call. One that is closed meanwhile is left out. 2.3 µs a descriptor.
+ */
+struct link_listener {
+    void (*each)(void *user, uint64_t fd, const char *target, size_t n);
+    void *user;
+};
+int proc_links_each(const struct source_root *root, const struct process_files *files,
+                    const struct link_listener *listener);
+
+/*
  * /proc/PID/smaps_rollup. 23 µs for a small process, 11.7 ms for one with 2 GB resident, and it
  * walks the page table with the process's memory lock held: only for the slow schedule. Opens anew
  * each time. Since Linux 4.14, else -ENOENT; EACCES for another user's process. Kernel threads and

@@ -12,7 +12,6 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
-#include "source/numbered_entries.h"
 
 /* The kernel's net/tcp_states.h; <netinet/tcp.h> has the same names as enum tcp_field. */
 #define STATE_ESTABLISHED 1
@@ -302,38 +301,32 @@ static int check_namespace(const struct tcp_table *table, const struct source_ro
                : -EXDEV;
 }
 
-static int descriptors_take(struct tcp_table *table, const struct source_root *root,
-                            const struct process_files *files, uint64_t value[TCP_FIELDS])
+struct counting {
+    struct tcp_table *table;
+    uint64_t *value;
+    const struct link_listener *also;
+};
+
+static void count_link(void *user, uint64_t fd, const char *target, size_t n)
 {
-    _close_ int fd = process_files_open_below(root, files, "fd", O_RDONLY | O_DIRECTORY);
-    if (fd < 0)
-        return fd;
-    struct numbered_entries entries;
-    numbered_entries_init(&entries, fd);
-    uint64_t number;
-    int rc;
-    while ((rc = numbered_entries_next(&entries, &number)) == 1) {
-        char name[24], target[32];
-        char *digit = name + sizeof name;
-        *--digit = '\0';
-        do
-            *--digit = (char)('0' + number % 10);
-        while ((number /= 10) != 0);
-        ssize_t n = readlinkat(fd, digit, target, sizeof target);
-        if (n > 0) /* else closed since */
-            tcp_table_add(table, target, (size_t)n, value);
-    }
-    return process_files_error(root, files, rc);
+    const struct counting *counting = user;
+    if (counting->table->n_used > 0)
+        tcp_table_add(counting->table, target, n, counting->value);
+    if (counting->also != NULL)
+        counting->also->each(counting->also->user, fd, target, n);
 }
 
 int tcp_table_count(struct tcp_table *table, const struct source_root *root,
-                    const struct process_files *files, uint64_t value[TCP_FIELDS], uint32_t *valid)
+                    const struct process_files *files, const struct link_listener *also,
+                    uint64_t value[TCP_FIELDS], uint32_t *valid)
 {
     uint64_t count[TCP_FIELDS] = {0};
+    struct counting counting = {table, count, also};
+    const struct link_listener listener = {count_link, &counting};
     int rc = check_namespace(table, root, files);
     tcp_table_begin(table);
-    if (rc == 0 && table->n_used > 0)
-        rc = descriptors_take(table, root, files, count);
+    if (rc == 0 && (table->n_used > 0 || also != NULL))
+        rc = proc_links_each(root, files, &listener);
     else if (rc == -ENOENT) /* of a zombie: it has no network, and no descriptors either */
         rc = 0;
     if (rc != 0)

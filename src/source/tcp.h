@@ -6,7 +6,7 @@
 #ifndef TACHO_SOURCE_TCP_H
 #define TACHO_SOURCE_TCP_H
 
-#include "source/process_files.h"
+#include "source/proc_process.h"
 
 struct tcp_table; /* inode -> state, and the netlink socket */
 
@@ -33,10 +33,12 @@ enum tcp_field { TCP_ESTABLISHED, TCP_LISTENING, TCP_FIELDS };
  * Counts a process's open TCP sockets: readlink on each entry of fd/, 2.3 µs a descriptor; one
  * readlink when the dump is empty. -EXDEV when the process lives in another network namespace: its
  * sockets are unknown here. A socket open twice in one process counts once. Without valid bits
- * where the dump went over the bound.
+ * where the dump went over the bound. `also`, if not NULL, hears of each descriptor in the same pass, which is
+ * then made with an empty dump too, but not for another network namespace.
  */
 int tcp_table_count(struct tcp_table *table, const struct source_root *root,
-                    const struct process_files *files, uint64_t value[TCP_FIELDS], uint32_t *valid);
+                    const struct process_files *files, const struct link_listener *also,
+                    uint64_t value[TCP_FIELDS], uint32_t *valid);
 
 /* ---- the same in parts, for tests and fuzzing ---- */
 

@@ -45,6 +45,7 @@ SCHEMA = {
                      "lost_bytes": int, "missing_blocks": int},
     "threads": {"peak": int},
     "tcp": {"peak": OPTIONAL},
+    "drm": {"engine_s": OPTIONAL, "peak_memory_bytes": OPTIONAL},
     "recorder": {"cpu_s": NUMBER, "peak_rss_bytes": int, "bytes_written": int},
     "machine": {"processors": int, "memory_bytes": int, "busy_s": OPTIONAL,
                 "mean_cores": OPTIONAL, "peak_cores": OPTIONAL, "peak_used_bytes": OPTIONAL},

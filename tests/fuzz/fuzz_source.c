@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/drm.h"
 #include "source/host.h"
 #include "source/machine.h"
 #include "source/proc_limits.h"
@@ -50,6 +51,7 @@ static void fuzz_process(const char *text, size_t n)
     struct proc_stat stat = {.exit_code = 77};
     struct proc_owner owner;
     struct proc_limits limits;
+    struct drm_client client;
     uint64_t value[VALUES];
     uint32_t valid;
     pid_t pid;
@@ -60,6 +62,7 @@ static void fuzz_process(const char *text, size_t n)
     } else {
         check(stat.exit_code == 77, "stat touched");
     }
+    drm_fdinfo_parse(text, n, &client);
     proc_limits_parse(text, n, &limits);
     proc_owner_parse(text, n, &owner);
     proc_last_pid_parse(text, n, &pid);

@@ -287,6 +287,30 @@ static void the_recorders_past_does_not_count(void **state)
     assert_int_equal(t.s.completeness.unaccounted_ns, 0);
 }
 
+static void adds_up_gpus(void **state)
+{
+    struct story *s = &t.story;
+    story_begin(s, "launch");
+    struct actor *one = story_birth(s, 10, NULL, NEW_ROOT, "one");
+    struct actor *two = story_birth(s, 11, one, BIRTH_FORKED, "two");
+    struct actor *none = story_birth(s, 12, one, BIRTH_FORKED, "none");
+    for (uint64_t i = 1; i <= 2; i++) {
+        story_tick(s);
+        actor_set(one, PROCESS_DRM_ENGINE, i * 100 * MS);
+        actor_set(one, PROCESS_DRM_MEMORY, 9 * MIB / i);
+        actor_set(two, PROCESS_DRM_ENGINE, i * 30 * MS);
+        actor_set(two, PROCESS_DRM_MEMORY, i * 4 * MIB);
+        actor_cpu(none, i, 0);
+        story_put(s, one);
+        story_put(s, two);
+        story_put(s, none);
+    }
+    story_end(s, 0, 0);
+    summarise();
+    assert_int_equal(t.s.drm_engine_ns, 260 * MS);
+    assert_int_equal(t.s.drm_peak_memory_bytes, 9 * MIB);
+}
+
 static void nothing_known_is_nothing_said(void **state)
 {
     struct story *s = &t.story;
@@ -301,6 +325,8 @@ static void nothing_known_is_nothing_said(void **state)
     assert_true(t.s.processes.total == SUMMARY_UNKNOWN);
     assert_true(t.s.processes.missed == SUMMARY_UNKNOWN);
     assert_true(t.s.threads_peak == SUMMARY_UNKNOWN);
+    assert_true(t.s.drm_engine_ns == SUMMARY_UNKNOWN);
+    assert_true(t.s.drm_peak_memory_bytes == SUMMARY_UNKNOWN);
     assert_true(t.s.recorder.cpu_ns == SUMMARY_UNKNOWN);
     assert_true(t.s.machine.busy_ns == SUMMARY_UNKNOWN);
     for (int i = 0; i < SUMMARY_IOS; i++)
@@ -428,6 +454,7 @@ int main(void)
         cmocka_unit_test_teardown(the_kernels_peak_counts, end),
         cmocka_unit_test_teardown(an_attached_processs_past_does_not_count, end),
         cmocka_unit_test_teardown(the_recorders_past_does_not_count, end),
+        cmocka_unit_test_teardown(adds_up_gpus, end),
         cmocka_unit_test_teardown(nothing_known_is_nothing_said, end),
         cmocka_unit_test_teardown(partial_pss_is_unknown, end),
         cmocka_unit_test_teardown(tells_of_the_machine, end),

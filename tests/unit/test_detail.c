@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "sample/detail.h"
 #include "test_source_child.h"
+#include "test_source_tree.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define PATIENCE_S 30  /* for what happens at once */
@@ -422,6 +423,35 @@ static void places_are_counted(void **state)
     assert_int_equal(r.cores, 0);
 }
 
+/* On a tree made here: this machine may have none, and then nobody looks for them. */
+static void devices_of_gpus(void **state)
+{
+    struct tree tree;
+    struct process *p = &processes[0];
+    tree_new(&tree, 1);
+    tree_put(&tree, "proc/7/stat", "7 (x) S\n");
+    tree_put(&tree, "proc/7/fdinfo/3",
+             "drm-driver:\ti915\ndrm-client-id:\t1\ndrm-engine-render:\t500 ns\n"
+             "drm-total-system0:\t2 KiB\n");
+    tree_link(&tree, "proc/7/fd/3", "/dev/dri/renderD128");
+    assert_int_equal(process_files_open(&tree.root, 7, true, &p->files), 0);
+    p->pid = 7;
+    for (int has = 0; has < 2; has++) {
+        if (has)
+            tree_put(&tree, "sys/class/drm/version", "drm 1.1.0\n");
+        assert_int_equal(detail_new(&tree.root, &facts, &detail), 0);
+        const struct detail_result *r = look_at(p);
+        assert_int_equal(r->drm_valid, has ? 1u << DRM_ENGINE | 1u << DRM_MEMORY : 0);
+        if (has) {
+            assert_int_equal(r->drm[DRM_ENGINE], 500);
+            assert_int_equal(r->drm[DRM_MEMORY], 2048);
+        }
+        detail_free(detail);
+        detail = NULL;
+    }
+    tree_free(&tree);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, clean_up)
 
 int main(void)
@@ -431,7 +461,7 @@ int main(void)
         TEST(free_while_asked),        TEST(who_has_ended_is_an_error),
         TEST(memory_is_shared_or_own), TEST(threads_are_counted_when_asked),
         TEST(sockets_are_counted),     TEST(the_budget_holds),
-        TEST(places_are_counted),
+        TEST(places_are_counted),      TEST(devices_of_gpus),
     };
     return cmocka_run_group_tests_name("detail", tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ static void count_of(pid_t pid, uint64_t value[TCP_FIELDS])
 {
     struct process_files files = process_files_unkept(pid);
     uint32_t valid = 0;
-    assert_int_equal(tcp_table_count(table, &root, &files, value, &valid), 0);
+    assert_int_equal(tcp_table_count(table, &root, &files, NULL, value, &valid), 0);
     assert_int_equal(valid, BOTH);
 }
 
@@ -170,7 +170,7 @@ static void inherited_sockets_count_in_both(void **state)
     child_reap(child);
     struct process_files gone = process_files_unkept(child->pid);
     uint32_t valid = 77;
-    int rc = tcp_table_count(table, &root, &gone, zombies, &valid);
+    int rc = tcp_table_count(table, &root, &gone, NULL, zombies, &valid);
     child_free(child);
     disconnect(&connection);
     assert_true(own[TCP_ESTABLISHED] >= 2);
@@ -195,9 +195,9 @@ static void another_networks_sockets_are_unknown(void **state)
     uint64_t value[TCP_FIELDS];
     uint32_t valid = 77;
     int failed = (int)child->number[0];
-    int rc = tcp_table_count(table, &root, &files, value, &valid);
+    int rc = tcp_table_count(table, &root, &files, NULL, value, &valid);
     tcp_table_clear(table);
-    int empty_rc = tcp_table_count(table, &root, &files, value, &valid);
+    int empty_rc = tcp_table_count(table, &root, &files, NULL, value, &valid);
     child_kill(child);
     if (failed) {
         print_message("# may not make a network namespace\n");
@@ -367,7 +367,7 @@ static void too_many_sockets(void **state)
     struct process_files files = process_files_unkept(getpid());
     uint64_t value[TCP_FIELDS];
     uint32_t valid = 77;
-    assert_int_equal(tcp_table_count(table, &root, &files, value, &valid), 0);
+    assert_int_equal(tcp_table_count(table, &root, &files, NULL, value, &valid), 0);
     assert_int_equal(valid, 0);
     tcp_table_clear(table);
 }
@@ -401,14 +401,14 @@ static void descriptors_of_a_tree(void **state)
     struct process_files files = process_files_unkept(7);
     uint64_t value[TCP_FIELDS];
     uint32_t valid = 0;
-    assert_int_equal(tcp_table_count(own, &tree.root, &files, value, &valid), 0);
+    assert_int_equal(tcp_table_count(own, &tree.root, &files, NULL, value, &valid), 0);
     assert_int_equal(valid, BOTH);
     assert_int_equal(value[TCP_ESTABLISHED], 1);
     assert_int_equal(value[TCP_LISTENING], 1);
     files = process_files_unkept(8);
-    assert_int_equal(tcp_table_count(own, &tree.root, &files, value, &valid), -EXDEV);
+    assert_int_equal(tcp_table_count(own, &tree.root, &files, NULL, value, &valid), -EXDEV);
     files = process_files_unkept(9);
-    assert_int_equal(tcp_table_count(own, &tree.root, &files, value, &valid), -ESRCH);
+    assert_int_equal(tcp_table_count(own, &tree.root, &files, NULL, value, &valid), -ESRCH);
     tcp_table_free(own);
     tree_free(&tree);
 }
