@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "source/cgroup.h"
 #include "source/proc_limits.h"
 
-#define MOVES_MAX 64 /* one that wanders on for ever is left where it was then */
+#define LOOK_EVERY_NS (NS_PER_S / 10) /* for a move */
+#define MOVES_MAX 64                  /* one that wanders on for ever is left where it was then */
 
 _Static_assert(CGROUP_METRICS == (int)CGROUP_FIELDS, "the catalogue's order is the source's");
 
@@ -18,6 +20,7 @@ struct cgroup_sampler {
     struct cgroup_watch watch;
     void *handle; /* of its entity; NULL: not made yet */
     unsigned moves;
+    uint64_t look_ns; /* when to look for the next */
     /*
      * As it stood before the target began: what a short one has done by the first tick is to be seen as
      * growth. 0: put already, or nothing could be read.
@@ -91,9 +94,12 @@ static void make_entity(struct cgroup_sampler *c, uint64_t now_ns)
     c->handle = c->sink.add(c->sink.user, id, ENTITY_CGROUP);
 }
 
-static bool go_after(struct cgroup_sampler *c)
+static bool go_after(struct cgroup_sampler *c, uint64_t now_ns)
 {
     struct cgroup_watch moved;
+    if (now_ns < c->look_ns)
+        return false;
+    c->look_ns = now_ns + LOOK_EVERY_NS - LOOK_EVERY_NS / 16; /* ticks jitter */
     if (c->moves >= MOVES_MAX || !cgroup_watch_moved(c->root, &c->watch) ||
         cgroup_watch_open(c->root, c->watch.pid, &moved) != 0)
         return false;
@@ -123,7 +129,7 @@ void cgroup_sample(struct cgroup_sampler *c, uint64_t now_ns, bool alive, bool d
 {
     uint64_t value[CGROUP_METRICS];
     uint32_t valid = 0;
-    if (!(alive && go_after(c)) && !due)
+    if (!(alive && go_after(c, now_ns)) && !due)
         return;
     if (alive)
         tell_own(c);

@@ -24,8 +24,8 @@ int cgroup_sampler_new(const struct source_root *root, pid_t pid, const struct s
 void cgroup_sampler_free(struct cgroup_sampler *sampler);
 
 /*
- * Looks each time whether the root has moved, while it is `alive` so that its pid is its own: 3 µs. Takes a
- * sample when it has, and when one is `due`: 15 µs.
+ * Each tenth of a second looks whether the root has moved, while it is `alive` so that its pid is its own:
+ * 10 µs. Takes a sample when it has, and when one is `due`: 20 µs.
  */
 void cgroup_sample(struct cgroup_sampler *sampler, uint64_t now_ns, bool alive, bool due,
                    struct missing *missing);

@@ -14,7 +14,7 @@ struct proc_limits {
     uint64_t file_bytes;             /* the soft one */
 };
 
-/* 0 or -errno. 5 µs. EACCES for another user's process. */
+/* 0 or -errno. 13 µs. EACCES for another user's process. */
 int proc_limits_read(const struct source_root *root, const struct process_files *files,
                      struct proc_limits *ret);
 /* 0, or -EPROTO where neither line is there. */

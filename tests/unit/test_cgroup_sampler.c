@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "sample/cgroup_sampler.h"
 #include "test_source_tree.h"
 
@@ -96,11 +97,11 @@ static void a_root_that_moves(void **state)
     unsigned told = seen.facts;
     /* It is killed before the first tick: that is growth all the same. */
     put_group(&tree, "a", "1000\n", "max 0\noom 0\noom_kill 3\n");
-    cgroup_sample(c, 1, true, true, &missing);
+    cgroup_sample(c, 1 * NS_PER_S, true, true, &missing);
     assert_int_equal(seen.oom_kills, 1);
-    cgroup_sample(c, 2, true, true, &missing);
+    cgroup_sample(c, 2 * NS_PER_S, true, true, &missing);
     assert_int_equal(seen.oom_kills, 3);
-    cgroup_sample(c, 2, true, false, &missing);
+    cgroup_sample(c, 2 * NS_PER_S, true, false, &missing);
     assert_string_equal(seen.path, "/a");
     assert_int_equal(seen.entities, 1);
     assert_int_equal(seen.puts, 2);
@@ -108,7 +109,9 @@ static void a_root_that_moves(void **state)
 
     tree_put(&tree, "proc/7/cgroup", "0::/b\n");
     tree_put(&tree, "proc/7/limits", "Max cpu time  3  4  seconds\n");
-    cgroup_sample(c, 3, true, false, &missing); /* a move is worth one at once */
+    cgroup_sample(c, 2 * NS_PER_S + 1, true, false, &missing); /* just looked */
+    assert_int_equal(seen.entities, 1);
+    cgroup_sample(c, 3 * NS_PER_S, true, false, &missing); /* a move is worth one at once */
     assert_string_equal(seen.path, "/b");
     assert_int_equal(seen.entities, 2);
     assert_int_equal(seen.removed, 1);
@@ -118,7 +121,7 @@ static void a_root_that_moves(void **state)
 
     /* The root has ended, and somebody else has its pid. */
     tree_put(&tree, "proc/7/cgroup", "0::/a\n");
-    cgroup_sample(c, 4, false, true, &missing);
+    cgroup_sample(c, 4 * NS_PER_S, false, true, &missing);
     assert_int_equal(seen.entities, 2);
     assert_int_equal(seen.oom_kills, 2);
     assert_int_equal(missing.count, 0);
@@ -141,7 +144,7 @@ static void one_that_moves_for_ever(void **state)
     assert_int_equal(cgroup_sampler_new(&tree.root, 7, &sink, &next_entity, &c), 0);
     for (unsigned i = 0; i < 200; i++) {
         tree_put(&tree, "proc/7/cgroup", i % 2 == 0 ? "0::/b\n" : "0::/a\n");
-        cgroup_sample(c, i, true, true, &missing);
+        cgroup_sample(c, i * NS_PER_S, true, true, &missing);
     }
     assert_int_equal(seen.puts, 200);
     assert_in_range(seen.entities, 2, 65);
@@ -160,8 +163,8 @@ static void nothing_to_read(void **state)
     tree_put(&tree, "proc/7/cgroup", "0::/a\n");
     tree_put(&tree, "proc/7/stat", STAT);
     assert_int_equal(cgroup_sampler_new(&tree.root, 7, &sink, &next_entity, &c), 0);
-    cgroup_sample(c, 1, true, true, &missing);
-    cgroup_sample(c, 2, true, true, &missing);
+    cgroup_sample(c, 1 * NS_PER_S, true, true, &missing);
+    cgroup_sample(c, 2 * NS_PER_S, true, true, &missing);
     assert_int_equal(seen.entities, 0);
     assert_int_equal(seen.puts, 0);
     assert_int_equal(missing.count, 0); /* a group without controllers lacks nothing */
