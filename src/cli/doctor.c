@@ -19,6 +19,7 @@
 #include "report/quantity.h"
 #include "source/cgroup.h"
 #include "source/host.h"
+#include "source/powercap.h"
 
 static const char help[] =
     "usage: tacho doctor [--json]\n"
@@ -185,6 +186,20 @@ static void look_at_delays(struct examination *e)
                      : "the kernel has no CONFIG_TASK_DELAY_ACCT, or does not show it");
 }
 
+static void look_at_energy(struct examination *e)
+{
+    struct energy_domains domains;
+    int r = energy_open(&e->root, &domains);
+    if (r == 0)
+        find(&e->read, "energy", true, "%zu counters of processors and their memory",
+             domains.count);
+    else
+        find(&e->read, "energy", false, "energy of processors: %s",
+             r == -EACCES ? "for root alone, on this machine"
+                          : "this machine counts none, or a host keeps it");
+    energy_close(&domains);
+}
+
 static void look_at_clock(struct examination *e)
 {
     bool tsc = strcmp(e->facts.clocksource, "tsc") == 0;
@@ -266,6 +281,7 @@ static int examine(struct examination *e)
     look_at_own(e);
     look_at_delays(e);
     look_at_clock(e);
+    look_at_energy(e);
     look_at_marks(e);
     look_at_gnuplot(&e->report);
     look_at_limits(e);
