@@ -66,7 +66,7 @@ _tacho_command_at()
     for ((i = 2; i < cword; i++)); do
         case ${words[i]} in
         --) echo $((i + 1)) && return ;;
-        -[oidp] | --output | --interval | --duration | --pid | --wait | --follow | --stream | --repeat)
+        -[oidp] | --output | --interval | --duration | --pid | --wait | --follow | --gpu | --stream | --repeat)
             ((i++))
             ;;
         -*) ;;
@@ -85,12 +85,13 @@ _tacho_record()
     -p | --pid) _tacho_pids "$cur"; return ;;
     -i | --interval | -d | --duration | --repeat) return ;;
     --wait) _tacho_words "$cur" 'root tree'; return ;;
+    --gpu) _tacho_words "$cur" 'auto none'; return ;;
     --follow) _tacho_words "$cur" 'auto bpf connector perf poll ptrace'; return ;;
     --stream) _tacho_words "$cur" 'csv tsv jsonl rows directory'; return ;;
     esac
     at=$(_tacho_command_at)
     if ((at == 0)); then
-        _tacho_words "$cur" '--output --interval --duration --pid --all --wait --follow --stream
+        _tacho_words "$cur" '--output --interval --duration --pid --all --wait --follow --gpu --stream
             --repeat --force --status --quiet --help'
     elif ((at < cword)); then
         if declare -F _command_offset >/dev/null; then

@@ -22,7 +22,7 @@ function __fish_tacho_command_begun
         switch $word
             case --
                 return 0
-            case -o -i -d -p --output --interval --duration --pid --wait --follow --stream --repeat
+            case -o -i -d -p --output --interval --duration --pid --wait --follow --gpu --stream --repeat
                 set skip 1
             case '-*'
             case '*'
@@ -86,6 +86,7 @@ complete -c tacho -n __fish_tacho_recording -s d -l duration -x -d 'Stop recordi
 complete -c tacho -n __fish_tacho_recording -s p -l pid -x -a '(__fish_complete_list , __fish_complete_pids)' -d 'Record running processes'
 complete -c tacho -n __fish_tacho_recording -s a -l all -d 'Record the machine alone'
 complete -c tacho -n __fish_tacho_recording -l wait -x -a 'root\t"with the command itself" tree\t"with its last descendant"' -d 'When a command counts as finished'
+complete -c tacho -n __fish_tacho_recording -l gpu -x -a 'auto none' -d 'Which GPUs are recorded'
 complete -c tacho -n __fish_tacho_recording -l follow -x -a 'auto bpf connector perf poll ptrace' -d 'How descendants are found'
 complete -c tacho -n __fish_tacho_recording -l stream -x -a 'csv tsv jsonl rows directory' -d 'As it is sampled, instead of a recording'
 complete -c tacho -n __fish_tacho_recording -l repeat -x -d 'Run the command so many times'
@@ -93,7 +94,7 @@ complete -c tacho -n __fish_tacho_recording -l force -d 'Replace the file where 
 complete -c tacho -n __fish_tacho_recording -l status -d 'Status line even where the command has the terminal'
 complete -c tacho -n __fish_tacho_recording -s q -l quiet -d 'Say nothing but errors'
 complete -c tacho -n __fish_tacho_recording -s h -l help -d 'Summary of the options'
-complete -c tacho -n '__fish_tacho_using record' -x -a '(__fish_complete_subcommand --fcs-skip=2 -o --output -i --interval -d --duration -p --pid --wait --follow --stream --repeat)'
+complete -c tacho -n '__fish_tacho_using record' -x -a '(__fish_complete_subcommand --fcs-skip=2 -o --output -i --interval -d --duration -p --pid --wait --follow --gpu --stream --repeat)'
 
 complete -c tacho -n '__fish_tacho_using report' -l json -d Machine-readable
 complete -c tacho -n '__fish_tacho_using report' -l html -r -F -d 'One page for a browser'

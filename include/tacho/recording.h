@@ -124,6 +124,7 @@ enum tacho_kind {
     TACHO_PROCESSOR = 5,
     TACHO_DISK = 6,
     TACHO_NETWORK = 7,
+    TACHO_GPU = 8,
     TACHO_CGROUP = 16,
     TACHO_ENERGY = 17
 };

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
@@ -17,6 +18,7 @@
 #include "report/json.h"
 #include "report/page.h"
 #include "report/quantity.h"
+#include "sample/gpu_thread.h"
 #include "source/cgroup.h"
 #include "source/host.h"
 #include "source/powercap.h"
@@ -225,6 +227,27 @@ static void look_at_marks(struct examination *e)
     marks_place_remove(&place);
 }
 
+#define GPU_PATIENCE_NS (10 * NS_PER_S)
+
+/* In a thread of its own, as when recording: a driver may hang. */
+static void look_at_gpus(struct examination *e)
+{
+    const struct gpu_thread_config config = {.root = &e->root};
+    struct gpu_thread *thread;
+    const char *why;
+    if (gpu_thread_new(&config, &thread) != 0)
+        return;
+    int r = gpu_thread_wait(thread, GPU_PATIENCE_NS, &why);
+    unsigned count = r == 0 ? gpu_thread_count(thread) : 0;
+    if (r == 0)
+        find(&e->read, "gpu", true, "%u GPU%s of NVIDIA's, driver %s", count, count == 1 ? "" : "s",
+             gpu_thread_driver_version(thread));
+    else
+        find(&e->read, "gpu", false, "%s",
+             r == -EAGAIN ? "the driver of NVIDIA's GPUs does not answer" : why);
+    gpu_thread_free(thread);
+}
+
 /* ---- reporting ---- */
 
 static void look_at_gnuplot(struct findings *all)
@@ -283,6 +306,7 @@ static int examine(struct examination *e)
     look_at_clock(e);
     look_at_energy(e);
     look_at_marks(e);
+    look_at_gpus(e);
     look_at_gnuplot(&e->report);
     look_at_limits(e);
     return 0;

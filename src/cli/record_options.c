@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/number.h"
@@ -9,6 +10,7 @@
 #include "cli/record_repeat.h"
 #include "export/export_format.h"
 #include "follow/follow.h"
+#include "source/proc_process.h"
 
 static const char help[] =
     "usage: tacho record [options] [--] COMMAND [ARG...]\n"
@@ -29,6 +31,7 @@ static const char help[] =
     "      --follow auto|bpf|connector|perf|poll|ptrace\n"
     "                          how descendants are found; auto: the best that works here\n"
     "                          (tacho doctor says which do)\n"
+    "      --gpu auto|none|I,J  NVIDIA's GPUs: all there are (default), none, or those\n"
     "      --repeat N          run the command N times, one after the other: a recording each in\n"
     "                          the directory of -o, for tacho diff\n"
     "      --stream FORMAT     instead of a recording, as it is sampled: csv, tsv, jsonl or rows\n"
@@ -47,7 +50,8 @@ enum {
     OPTION_STREAM,
     OPTION_FORCE,
     OPTION_STATUS,
-    OPTION_REPEAT
+    OPTION_REPEAT,
+    OPTION_GPU
 };
 
 static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
@@ -57,6 +61,7 @@ static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                       {"all", no_argument, NULL, 'a'},
                                       {"wait", required_argument, NULL, OPTION_WAIT},
                                       {"follow", required_argument, NULL, OPTION_FOLLOW},
+                                      {"gpu", required_argument, NULL, OPTION_GPU},
                                       {"stream", required_argument, NULL, OPTION_STREAM},
                                       {"repeat", required_argument, NULL, OPTION_REPEAT},
                                       {"force", no_argument, NULL, OPTION_FORCE},
@@ -141,6 +146,7 @@ static int take_option(struct record_options *o, int option, const char *value)
     case OPTION_REPEAT: return take_repeat(o, value);
     case OPTION_FORCE: o->force = true; return 0;
     case OPTION_STATUS: o->status = true; return 0;
+    case OPTION_GPU: return gpu_choice_parse(value, &o->gpu);
     case 'q': o->quiet = true; return 0;
     case 'h': return -1;
     case '?': return EXIT_USAGE;
@@ -204,4 +210,16 @@ int record_options_parse(int argc, char **argv, struct record_options *ret, int 
 void record_options_done(struct record_options *options)
 {
     free(options->roots);
+}
+
+int record_options_check_roots(const struct record_options *o)
+{
+    for (size_t i = 0; i < o->root_count; i++) {
+        uint64_t cpu_ns;
+        if (cpu_clock_read(o->roots[i], &cpu_ns) != 0)
+            return cli_failed("no process %d: it has ended, or never was", (int)o->roots[i]);
+        if (o->roots[i] == getpid())
+            return cli_failed("process %d is tacho itself", (int)o->roots[i]);
+    }
+    return 0;
 }

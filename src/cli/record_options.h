@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/record_gpu.h"
+
 #define ROOTS_MAX 4096
 
 enum record_target { TARGET_LAUNCH, TARGET_ATTACH, TARGET_MACHINE };
@@ -30,6 +32,7 @@ struct record_options {
     bool status;     /* the live line also where the recorded processes have the terminal */
     const struct follow_mechanism *follow; /* NULL: the best that works */
     const struct export_format *stream;    /* rows instead of a recording */
+    struct gpu_choice gpu;
 };
 
 /*
@@ -38,5 +41,8 @@ struct record_options {
  */
 int record_options_parse(int argc, char **argv, struct record_options *ret, int *ret_status);
 void record_options_done(struct record_options *options);
+
+/* Each named process must exist before a file is made for it. An exit status; 0 to go on. */
+int record_options_check_roots(const struct record_options *options);
 
 #endif

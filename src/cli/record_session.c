@@ -34,6 +34,7 @@ struct session {
     struct host_facts facts;
     struct record_output output;
     struct sampler *sampler;
+    struct gpu_sampler *gpus;      /* NULL: none */
     struct marks_place place;      /* fd -1: none */
     struct marks_collector *marks; /* NULL: none are recorded */
     struct launch launch;
@@ -143,6 +144,12 @@ static int begin_following(struct session *s)
 static int begin_sampling(struct session *s)
 {
     uint64_t descriptors = s->inherited.descriptors.rlim_max;
+    struct sampler_guest guest;
+    int status = record_gpu_begin(&s->options->gpu, &s->root, s->options->interval_ns, &s->gpus);
+    if (status != 0)
+        return status;
+    if (s->gpus != NULL)
+        guest = gpu_sampler_guest(s->gpus);
     struct sampler_config config = {
         .root = &s->root,
         .facts = &s->facts,
@@ -151,25 +158,13 @@ static int begin_sampling(struct session *s)
         .reaps = launched(s),
         .processes = s->options->target != TARGET_MACHINE,
         .descriptors = descriptors > DESCRIPTORS_RESERVED ? descriptors - DESCRIPTORS_RESERVED : 0,
+        .guest = s->gpus != NULL ? &guest : NULL,
     };
     int r = sampler_new(&config, &s->sampler);
     if (r != 0)
         return cli_failed("cannot begin to sample: %s", strerror(-r));
     put_session(s);
     return begin_following(s);
-}
-
-/* Each named process must exist before a file is made for it. */
-static int check_roots(const struct record_options *o)
-{
-    for (size_t i = 0; i < o->root_count; i++) {
-        uint64_t cpu_ns;
-        if (cpu_clock_read(o->roots[i], &cpu_ns) != 0)
-            return cli_failed("no process %d: it has ended, or never was", (int)o->roots[i]);
-        if (o->roots[i] == getpid())
-            return cli_failed("process %d is tacho itself", (int)o->roots[i]);
-    }
-    return 0;
 }
 
 static int start_timer(struct session *s)
@@ -231,7 +226,7 @@ static int launch_job(struct session *s)
 
 static int begin(struct session *s)
 {
-    int status = check_roots(s->options);
+    int status = record_options_check_roots(s->options);
     if (status != 0)
         return status;
     if (source_root_open(&s->root, "/") != 0)
@@ -479,6 +474,7 @@ static void end_recording(struct session *s)
     sink_fact_number(sink, "ended_ns", s->ended_ns);
     sampler_free(s->sampler);
     s->sampler = NULL;
+    gpu_sampler_free(s->gpus);
     s->recording = false;
 }
 
@@ -583,6 +579,7 @@ int record_session_run(const struct record_options *options)
         status = exit_status(&s, written);
     } else {
         sampler_free(s.sampler);
+        gpu_sampler_free(s.gpus);
         end_collecting(&s);
         record_output_close(&s.output);
     }

@@ -1,6 +1,7 @@
 /*
- * A row for each tick and thing that is no process: the machine, its processors, disks and
- * networks, the tree of recorded processes as a whole, the recorder, the target's control group, domains of energy. One column for each name of a
+ * A row for each tick and thing that is no process: the machine, its processors, disks, networks and
+ * GPUs, the tree of recorded processes as a whole, the recorder, the target's control group, domains of
+ * energy. One column for each name of a
  * metric: where kinds share a name (user, read_bytes, …) it means the same of each.
  */
 #include <errno.h>
@@ -15,16 +16,23 @@
 /* Codes of fields; from FIELD_METRIC on, metrics by name: see the list of names below. */
 enum { FIELD_TIME, FIELD_KIND, FIELD_NAME, FIELD_ENTITY, FIELD_CPU_PERCENT, FIELD_METRIC };
 
-static const uint8_t kinds[] = {TACHO_MACHINE, TACHO_TREE,     TACHO_PROCESSOR, TACHO_DISK,
-                                TACHO_NETWORK, TACHO_RECORDER, TACHO_CGROUP,    TACHO_ENERGY};
+static const uint8_t kinds[] = {TACHO_MACHINE, TACHO_TREE,    TACHO_PROCESSOR,
+                                TACHO_DISK,    TACHO_NETWORK, TACHO_RECORDER,
+                                TACHO_GPU,     TACHO_CGROUP,  TACHO_ENERGY};
 #define KINDS (sizeof kinds / sizeof kinds[0])
-#define KIND_LAST TACHO_ENERGY
+#define KINDS_END (TACHO_ENERGY + 1)
+
+/* Few machines have GPUs: their columns are there only where they have something in them. */
+static bool has_kind(const struct tacho_recording *rec, unsigned kind)
+{
+    return kind != TACHO_GPU || rec == NULL || tacho_entity_first(rec, kind) != 0;
+}
 
 static const struct field leading[] = {
     {"time", "s", "moment of the sample, see --time", FIELD_TIME, 0, true},
-    {"kind", "text", "machine, tree, processor, disk, network, recorder, cgroup or energy",
+    {"kind", "text", "machine, tree, processor, disk, network, recorder, gpu, cgroup or energy",
      FIELD_KIND, 0, true},
-    {"name", "text", "which processor, disk, network, control group or domain of energy",
+    {"name", "text", "which processor, disk, network, GPU, control group or domain of energy",
      FIELD_NAME, 0, true},
     {"entity", "id", "its number in this recording", FIELD_ENTITY, 0, false},
     {"cpu_percent", "%", "CPU time used, of one processor, since the sample before",
@@ -38,7 +46,7 @@ static void machine_fields(const struct tacho_recording *rec, struct field_list 
         field_list_add(ret, "", leading[i].name, &leading[i]);
     for (size_t k = 0; k < KINDS; k++) {
         metric_list_of(rec, kinds[k], &metrics);
-        for (size_t i = 0; i < metrics.n; i++)
+        for (size_t i = 0; has_kind(rec, kinds[k]) && i < metrics.n; i++)
             field_list_add(ret, "", metrics.metrics[i].name,
                            &(struct field){.unit = field_unit_of(metrics.metrics[i].unit),
                                            .help = metrics.metrics[i].help,
@@ -56,7 +64,7 @@ struct kind_columns {
 };
 
 struct machine_rows {
-    struct kind_columns kinds[KIND_LAST + 1];
+    struct kind_columns kinds[KINDS_END];
     struct seen_entities entities;
     struct entity_map names; /* entity -> position in the recording's entities */
     struct cell cells[FIELDS_MAX];
@@ -137,7 +145,7 @@ static int put_all(struct export *export, struct machine_rows *rows, struct tach
     while ((r = tacho_walk_next(walk, &sample)) > 0) {
         export->now_ns = sample.time_ns;
         uint64_t shown = sample.known & (export->options.fill ? UINT64_MAX : sample.fresh);
-        if (shown == 0 || sample.kind > KIND_LAST || rows->kinds[sample.kind].name == NULL)
+        if (shown == 0 || sample.kind >= KINDS_END || rows->kinds[sample.kind].name == NULL)
             continue;
         for (size_t f = 0; f < export->choice.n; f++)
             rows->cells[f] = cell_of(rows, export, f, &sample, shown);

@@ -71,6 +71,10 @@ static const struct metric process_metrics[PROCESS_METRICS] = {
                                "time that its work kept engines of GPUs busy, by their drivers"),
     [PROCESS_DRM_MEMORY] =
         GAUGE("drm_memory", "bytes", GROUP_DRM, "memory it holds for GPUs, main memory included"),
+    [PROCESS_GPU_MEMORY] =
+        GAUGE("gpu_memory", "bytes", GROUP_GPU, "memory it holds on all recorded GPUs"),
+    [PROCESS_GPU_UTILIZATION] = GAUGE("gpu_utilization", "1/1000", GROUP_GPU,
+                                      "share of time its code ran on GPUs, added up over them"),
 };
 
 static const struct metric tree_metrics[TREE_METRICS] = {
@@ -166,6 +170,35 @@ static const struct metric network_metrics[NETWORK_METRICS] = {
     SUM("sent_errors", "count", 0, "send errors and drops"),
 };
 
+static const struct metric gpu_metrics[GPU_METRICS] = {
+    [GPU_UTILIZATION] =
+        GAUGE("utilization", "1/1000", GPU_GROUP_USE, "share of time any code ran on it"),
+    [GPU_MEMORY_UTILIZATION] = GAUGE("memory_utilization", "1/1000", GPU_GROUP_USE,
+                                     "share of time its memory was read or written"),
+    [GPU_MEMORY_USED] = GAUGE("memory_used", "bytes", GPU_GROUP_USE, "its memory in use"),
+    [GPU_MEMORY_FREE] = GAUGE("memory_free", "bytes", GPU_GROUP_USE, "unused"),
+    [GPU_MEMORY_TOTAL] = GAUGE("memory_total", "bytes", GPU_GROUP_USE, "usable memory"),
+    [GPU_POWER] = GAUGE("power", "mW", GPU_GROUP_USE, "power it draws"),
+    [GPU_TEMPERATURE] = GAUGE("temperature", "C", GPU_GROUP_USE, "of its chip, degrees Celsius"),
+    [GPU_SM_CLOCK] = GAUGE("sm_clock", "Hz", GPU_GROUP_USE, "clock of its multiprocessors"),
+    [GPU_MEMORY_CLOCK] = GAUGE("memory_clock", "Hz", GPU_GROUP_USE, "clock of its memory"),
+    [GPU_ENERGY] = SUM("energy", "uJ", GPU_GROUP_USE, "energy used since its driver was loaded"),
+    [GPU_THROTTLE] = GAUGE("throttle_reasons", "mask", GPU_GROUP_USE,
+                           "what holds its clocks down, bits as the driver has them"),
+    [GPU_PCIE_RECEIVED] = GAUGE("pcie_received", "bytes/s", GPU_GROUP_LINK, "from the host"),
+    [GPU_PCIE_SENT] = GAUGE("pcie_sent", "bytes/s", GPU_GROUP_LINK, "to the host"),
+    [GPU_ECC_CORRECTED] = SUM("ecc_corrected", "count", GPU_GROUP_LINK,
+                              "memory errors put right since its driver was loaded"),
+    [GPU_ECC_UNCORRECTED] =
+        SUM("ecc_uncorrected", "count", GPU_GROUP_LINK, "memory errors that were not"),
+    [GPU_PROCESSES] = GAUGE("processes", "count", GPU_GROUP_PROCESSES,
+                            "that have a context on it, recorded or not"),
+    [GPU_TARGET_MEMORY] =
+        GAUGE("target_memory", "bytes", GPU_GROUP_PROCESSES, "held by the recorded processes"),
+    [GPU_UNMAPPED_MEMORY] = GAUGE("unmapped_memory", "bytes", GPU_GROUP_PROCESSES,
+                                  "held by processes whose id means nothing here"),
+};
+
 static const struct metric cgroup_metrics[CGROUP_METRICS] = {
     [CGROUP_METRIC_MEMORY] = GAUGE(
         "memory", "bytes", 0, "charged to the group with the least limit, page cache included"),
@@ -197,6 +230,7 @@ static const struct kind_info kinds[ENTITY_KINDS] = {
     [ENTITY_PROCESSOR] = {"processor", processor_metrics, PROCESSOR_METRICS, 1},
     [ENTITY_DISK] = {"disk", disk_metrics, DISK_METRICS, 1},
     [ENTITY_NETWORK] = {"network", network_metrics, NETWORK_METRICS, 1},
+    [ENTITY_GPU] = {"gpu", gpu_metrics, GPU_METRICS, GPU_GROUPS},
     [ENTITY_CGROUP] = {"cgroup", cgroup_metrics, CGROUP_METRICS, 1},
     [ENTITY_ENERGY] = {"energy", energy_metrics, ENERGY_METRICS, 1},
 };
@@ -227,9 +261,10 @@ uint64_t kind_group_mask(unsigned kind, unsigned group)
 bool metric_changes_when_idle(const char *name)
 {
     static const char *const names[] = {
-        "rss",        "rss_anon",   "rss_file",      "rss_shmem", "swap",   "pss",
-        "uss",        "swap_pss",   "tcp_listening", "ppid",      "status", "tcp_established",
-        "drm_engine", "drm_memory",
+        "rss",           "rss_anon",   "rss_file",   "rss_shmem",
+        "swap",          "pss",        "uss",        "swap_pss",
+        "tcp_listening", "ppid",       "status",     "tcp_established",
+        "drm_engine",    "drm_memory", "gpu_memory", "gpu_utilization",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)

@@ -3,7 +3,7 @@
  * own copy (records.h, metric records), so a reader needs this file only to know what a name means.
  *
  * An entity is something with series: a process, the tree of them, the recorder, the machine, one
- * processor, disk or network interface. Metrics of one kind of entity fall into groups that are
+ * processor, disk, network interface or GPU. Metrics of one kind of entity fall into groups that are
  * sampled as one. Values are unsigned 64-bit: bytes, nanoseconds, counts; rates are made when
  * reading.
  */
@@ -22,6 +22,7 @@ enum entity_kind {
     ENTITY_PROCESSOR = 5, /* named "0", "1", … */
     ENTITY_DISK = 6,
     ENTITY_NETWORK = 7,
+    ENTITY_GPU = 8,     /* named "0", "1", … as its driver counts */
     ENTITY_CGROUP = 16, /* of the target, named by its path */
     ENTITY_ENERGY = 17, /* what is counted apart, "package-0" */
     ENTITY_KINDS
@@ -32,7 +33,7 @@ enum entity_kind {
 
 struct metric {
     const char *name; /* psutil's where it has one */
-    const char *unit; /* "ns", "bytes", "count", "1/1000", "pages", "letter", "id", "mask" */
+    const char *unit; /* "ns", "bytes", "count", "1/1000", "pages", "letter", "id", "mask", … */
     bool cumulative;  /* since the entity began; else a gauge */
     uint8_t group;
     const char *help;
@@ -92,6 +93,8 @@ enum process_metric {
     PROCESS_PACKAGE_MASK,
     PROCESS_DRM_ENGINE,
     PROCESS_DRM_MEMORY,
+    PROCESS_GPU_MEMORY,
+    PROCESS_GPU_UTILIZATION,
     PROCESS_METRICS
 };
 
@@ -107,6 +110,7 @@ enum process_group {
     GROUP_TCP,
     GROUP_PROCESSORS,
     GROUP_DRM,
+    GROUP_GPU,
     PROCESS_GROUPS
 };
 
@@ -181,6 +185,35 @@ enum machine_group {
 enum processor_metric { PROCESSOR_METRICS = 9 };
 enum disk_metric { DISK_METRICS = 5 };
 enum network_metric { NETWORK_METRICS = 6 };
+
+/* Up to GPU_PROCESSES in the source's order. */
+enum gpu_metric {
+    GPU_UTILIZATION,
+    GPU_MEMORY_UTILIZATION,
+    GPU_MEMORY_USED,
+    GPU_MEMORY_FREE,
+    GPU_MEMORY_TOTAL,
+    GPU_POWER,
+    GPU_TEMPERATURE,
+    GPU_SM_CLOCK,
+    GPU_MEMORY_CLOCK,
+    GPU_ENERGY,
+    GPU_THROTTLE,
+    GPU_PCIE_RECEIVED,
+    GPU_PCIE_SENT,
+    GPU_ECC_CORRECTED,
+    GPU_ECC_UNCORRECTED,
+    GPU_PROCESSES,
+    GPU_TARGET_MEMORY,
+    GPU_UNMAPPED_MEMORY,
+    GPU_METRICS
+};
+enum gpu_group {
+    GPU_GROUP_USE,
+    GPU_GROUP_LINK,      /* PCIe, which takes the driver 20 ms a direction, and ECC */
+    GPU_GROUP_PROCESSES, /* what its processes hold */
+    GPU_GROUPS
+};
 
 enum energy_metric { ENERGY_METRIC_ENERGY, ENERGY_METRICS };
 

@@ -123,6 +123,24 @@ static void put_group(struct buffer *words, const struct summary *s, unsigned ki
         buffer_printf(words, "group %u of kind %u", group, kind);
 }
 
+/* What the recorder had to say: the first, and how many more. */
+static void put_notes(struct list *list, const struct summary *s)
+{
+    uint64_t notes = 0;
+    for (size_t i = 0; i < tacho_happening_count(s->rec); i++) {
+        const struct tacho_happening *h = tacho_happening(s->rec, i);
+        if (h->type != TACHO_NOTE || h->text == NULL || notes++ >= CAUSES_SHOWN)
+            continue;
+        buffer_put_text(&list->words, h->text);
+        put_item(list);
+    }
+    if (notes > CAUSES_SHOWN) {
+        put_count(&list->words, notes - CAUSES_SHOWN);
+        buffer_put_text(&list->words, " more notes of the recorder's");
+        put_item(list);
+    }
+}
+
 static void put_causes(struct list *list, const struct summary *s)
 {
     size_t count = tacho_missing_count(s->rec), shown = 0;
@@ -130,6 +148,8 @@ static void put_causes(struct list *list, const struct summary *s)
         const struct tacho_missing *m = tacho_missing(s->rec, i);
         if (m->count == 0)
             continue;
+        if (m->kind == TACHO_GPU)
+            buffer_put_text(&list->words, "GPU ");
         put_group(&list->words, s, m->kind, m->group);
         buffer_put_text(&list->words, ": ");
         put_count(&list->words, m->count);
@@ -177,6 +197,7 @@ void summary_each_unknown(const struct summary *s,
     put_salvage(&list, s);
     put_times(&list, s);
     put_unseen(&list, s);
+    put_notes(&list, s);
     put_causes(&list, s);
     buffer_done(&list.words);
 }

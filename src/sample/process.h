@@ -77,7 +77,13 @@ struct process {
     struct tree_sums counted; /* what of it is in the sums now */
     uint32_t final_groups;    /* brought up to date after the end, for the next tick */
     uint64_t processor;       /* where its one thread last ran */
-    uint32_t denied;          /* groups that permission refuses: asked again after an exec */
+    struct {
+        uint64_t reading;             /* the last in which it was on a GPU; 0: none */
+        uint64_t memory, utilization; /* sums of that reading */
+        bool memory_known, utilization_known;
+        bool changed; /* since its last put */
+    } gpu;
+    uint32_t denied; /* groups that permission refuses: asked again after an exec */
 
     /* Owned by the detail thread between detail_ask and detail_take. */
     bool busy;

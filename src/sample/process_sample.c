@@ -293,6 +293,9 @@ static bool look(struct sampler *s, struct process *p, bool ran, uint64_t cpu_ns
         return false;
     if (p->detail_ready)
         groups |= take_detail(s, p);
+    if (p->gpu.changed)
+        groups |= GROUP(GROUP_GPU);
+    p->gpu.changed = false;
     ask_detail(s, p);
     sampler_count(s, p);
     if (p->handle != NULL)

@@ -408,6 +408,8 @@ void sampler_tick(struct sampler *s, uint64_t now_ns, uint64_t late_ns, uint64_t
     sampler_hear(s, now_ns);
     sampler_take_told(s);
     take_details(s);
+    if (s->guest.tick != NULL)
+        s->guest.tick(s->guest.user, s);
     if (s->processes) {
         sample_processes(s);
         put_tree(s);
@@ -542,6 +544,8 @@ int sampler_new(const struct sampler_config *config, struct sampler **ret)
     s->processes = config->processes;
     s->in_program = config->in_program;
     s->descriptors = config->descriptors;
+    if (config->guest != NULL)
+        s->guest = *config->guest;
     s->next_entity = 1;
     s->task_clock_fd = -1;
     s->statm_fd = openat(s->root.proc_fd, "self/statm", O_RDONLY | O_CLOEXEC);

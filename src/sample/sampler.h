@@ -28,6 +28,7 @@
 #define SAMPLER_FEW_RAN 32
 
 struct sampler;
+struct sampler_guest;
 
 struct sampler_config {
     const struct source_root *root;
@@ -41,7 +42,17 @@ struct sampler_config {
      * machine is sampled a quarter as often, and the slow schedule, which would take its own, is left out.
      */
     bool in_program;
-    uint64_t descriptors; /* how many kept ones are affordable */
+    uint64_t descriptors;              /* how many kept ones are affordable */
+    const struct sampler_guest *guest; /* outlives the sampler; NULL: none */
+};
+
+/*
+ * What the program plugs in and libtacho must not link: it looks at the recorded processes before they
+ * are put at a tick, and puts what it has itself. See gpu_sampler.h.
+ */
+struct sampler_guest {
+    void *user;
+    void (*tick)(void *user, struct sampler *sampler);
 };
 
 /* 0 or -errno. */

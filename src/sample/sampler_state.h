@@ -50,6 +50,7 @@ struct sampler {
     struct machine_sampler *machine;
     struct cgroup_sampler *cgroup; /* NULL: of nobody, or there is none */
     pid_t cgroup_pid;
+    struct sampler_guest guest;    /* tick NULL: none */
     struct follow_receipt receipt; /* as last recorded */
     int task_clock_fd;             /* of a launched tree; -1 */
     uint64_t task_clock_ns;        /* as last recorded */

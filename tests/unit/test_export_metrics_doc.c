@@ -39,8 +39,8 @@ static const struct {
     {ENTITY_PROCESS, "\n## Processes\n"},     {ENTITY_TREE, "\n## The tree\n"},
     {ENTITY_RECORDER, "\n## The recorder\n"}, {ENTITY_MACHINE, "\n## The machine\n"},
     {ENTITY_PROCESSOR, "\n## Processors\n"},  {ENTITY_DISK, "\n## Disks\n"},
-    {ENTITY_NETWORK, "\n## Networks\n"},      {ENTITY_CGROUP, "\n## Control groups\n"},
-    {ENTITY_ENERGY, "\n## Energy\n"},
+    {ENTITY_NETWORK, "\n## Networks\n"},      {ENTITY_GPU, "\n## GPUs\n"},
+    {ENTITY_CGROUP, "\n## Control groups\n"}, {ENTITY_ENERGY, "\n## Energy\n"},
 };
 
 #define SECTIONS (sizeof sections / sizeof sections[0])

@@ -190,7 +190,8 @@ static void a_long_command_line_is_cut(void **state)
 
 /* ---- what is read when ---- */
 
-#define SLOW_GROUPS (GROUP(GROUP_SMAPS) | GROUP(GROUP_TCP) | GROUP(GROUP_DRM))
+#define SLOW_GROUPS \
+    (GROUP(GROUP_SMAPS) | GROUP(GROUP_TCP) | GROUP(GROUP_DRM) | GROUP(GROUP_GPU)) /* or never */
 
 static void who_sleeps_costs_a_clock(void **state)
 {

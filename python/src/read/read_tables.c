@@ -33,7 +33,7 @@ static PyStructSequence_Field label_fields[] = {
     {NULL, NULL},
 };
 static PyStructSequence_Field metric_fields[] = {
-    {"of", "what has it: process, tree, recorder, machine, processor, disk or network"},
+    {"of", "what has it: process, tree, recorder, machine, processor, disk, network or gpu"},
     {"name", "as docs/METRICS.md has it"},
     {"unit", "of the values that series() gives: s, bytes, count, …; empty for plain numbers"},
     {"kind", "sum: counts from the beginning and never falls; or gauge: how much there is now"},
@@ -47,7 +47,7 @@ static PyStructSequence_Field site_fields[] = {
 };
 static PyStructSequence_Field entity_fields[] = {
     {"id", "its number in the recording: int"},
-    {"of", "what it is: tree, recorder, machine, processor, disk or network"},
+    {"of", "what it is: tree, recorder, machine, processor, disk, network or gpu"},
     {"name", "which one: 0, sda, eth0; empty for the tree, the recorder and the machine"},
     {NULL, NULL},
 };
@@ -205,9 +205,11 @@ PyObject *recording_labels(struct recording_object *self, PyObject *unused)
 /* ---- metrics and what has them ---- */
 
 static const char *const kind_names[] = {
-    [TACHO_PROCESS] = "process", [TACHO_TREE] = "tree",           [TACHO_RECORDER] = "recorder",
-    [TACHO_MACHINE] = "machine", [TACHO_PROCESSOR] = "processor", [TACHO_DISK] = "disk",
-    [TACHO_NETWORK] = "network", [TACHO_CGROUP] = "cgroup",       [TACHO_ENERGY] = "energy",
+    [TACHO_PROCESS] = "process",     [TACHO_TREE] = "tree",
+    [TACHO_RECORDER] = "recorder",   [TACHO_MACHINE] = "machine",
+    [TACHO_PROCESSOR] = "processor", [TACHO_DISK] = "disk",
+    [TACHO_NETWORK] = "network",     [TACHO_GPU] = "gpu",
+    [TACHO_CGROUP] = "cgroup",       [TACHO_ENERGY] = "energy",
 };
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 
