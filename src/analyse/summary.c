@@ -425,6 +425,7 @@ void summary_done(struct summary *s)
 {
     free(s->rows);
     free(s->value_pool);
+    gpus_done(&s->gpus);
     map_done(&s->row_of);
     usage_done(&s->usage);
     timeline_done(&s->cpu_line);

@@ -11,6 +11,7 @@
 #include <tacho/recording.h>
 
 #include "analyse/energy.h"
+#include "analyse/gpus.h"
 #include "analyse/granted.h"
 #include "analyse/scope_usage.h"
 #include "analyse/scopes.h"
@@ -120,6 +121,7 @@ struct summary {
 
     struct granted granted;
     struct energy_use energy;
+    struct gpus gpus; /* none where none were recorded */
 
     struct process_row *rows;
     size_t row_count;

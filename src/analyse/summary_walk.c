@@ -315,6 +315,7 @@ static int take_sample(struct pass *pass, const struct tacho_sample *sample)
     case TACHO_ENERGY:
         energy_walk_sample(&pass->energy, sample, pass->s->rec, &pass->s->energy);
         return 0;
+    case TACHO_GPU: gpus_sample(&pass->s->gpus, sample); return 0;
     default: return 0;
     }
 }
@@ -338,7 +339,8 @@ static int close_lineage(struct pass *pass)
 static int run(struct pass *pass)
 {
     const unsigned kinds = 1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_RECORDER |
-                           1u << TACHO_MACHINE | 1u << TACHO_CGROUP | 1u << TACHO_ENERGY;
+                           1u << TACHO_MACHINE | 1u << TACHO_GPU | 1u << TACHO_CGROUP |
+                           1u << TACHO_ENERGY;
     struct tacho_walk *walk;
     int r = tacho_walk_open(pass->s->rec, 0, UINT64_MAX, kinds, &walk);
     if (r != 0)
@@ -371,7 +373,10 @@ int summary_walk(struct summary *s, struct walked *ret)
     if (r == 0)
         r = usage_init(&s->usage, s->rec);
     if (r == 0)
+        r = gpus_init(s->rec, &s->gpus);
+    if (r == 0)
         r = run(&pass);
+    gpus_finish(&s->gpus);
     if (r == 0)
         r = usage_finish(&s->usage);
     lineage_walk_done(&pass.lineage);

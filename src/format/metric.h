@@ -208,6 +208,14 @@ enum gpu_metric {
     GPU_UNMAPPED_MEMORY,
     GPU_METRICS
 };
+/* Bits of throttle_reasons that hold a GPU back though it has work. */
+#define GPU_THROTTLE_POWER UINT64_C(0x4)    /* its power limit */
+#define GPU_THROTTLE_HARDWARE UINT64_C(0x8) /* by the hardware, half or less of its clocks */
+#define GPU_THROTTLE_HEAT UINT64_C(0x60)
+#define GPU_THROTTLE_BRAKE UINT64_C(0x80) /* the power supply asks for it */
+#define GPU_THROTTLE_ANY \
+    (GPU_THROTTLE_POWER | GPU_THROTTLE_HARDWARE | GPU_THROTTLE_HEAT | GPU_THROTTLE_BRAKE)
+
 enum gpu_group {
     GPU_GROUP_USE,
     GPU_GROUP_LINK,      /* PCIe, which takes the driver 20 ms a direction, and ECC */

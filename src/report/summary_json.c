@@ -251,10 +251,9 @@ static void put_findings(struct json *j, const struct summary *s, const struct s
     buffer_done(&words);
 }
 
-/* What this version does not record: nobody looked for GPUs. */
 static void put_rest(struct json *j, const struct summary *s, const struct scopes *scopes)
 {
-    json_null(j, "gpu");
+    json_put_gpus(j, s);
     json_put_marks(j, s, scopes);
     json_begin(j, "ranks", '[');
     put_rank(j, s);

@@ -31,6 +31,10 @@ void summary_draw_memory(struct grid *grid, unsigned row, unsigned column, unsig
 /* summary_tables.c: programs, the costliest processes, those that failed. */
 void summary_put_tables(const struct page *page, const struct summary *summary);
 
+/* summary_gpus.c: what GPUs did, and who held their memory; nothing, and null, where none were recorded. */
+void summary_put_gpus(const struct page *page, const struct summary *summary);
+void json_put_gpus(struct json *json, const struct summary *summary);
+
 /* summary_scopes.c: scopes and categories; nothing where nobody marked. */
 void summary_put_scopes(const struct page *page, const struct summary *summary,
                         const struct scopes *scopes);

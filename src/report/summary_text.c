@@ -372,6 +372,7 @@ void summary_put_text(const struct page *page, const struct summary *s, const st
     put_figures(page, s, scopes);
     summary_put_over_time(page, s);
     summary_put_tables(page, s);
+    summary_put_gpus(page, s);
     summary_put_scopes(page, s, scopes);
     summary_put_unknown(page, s);
 }

@@ -25,7 +25,7 @@ enum gpu_field {
     GPU_FIELD_SM_CLOCK,    /* Hz */
     GPU_FIELD_MEMORY_CLOCK,
     GPU_FIELD_ENERGY,        /* µJ since the driver was loaded */
-    GPU_FIELD_THROTTLE,      /* enum gpu_throttle */
+    GPU_FIELD_THROTTLE,      /* why its clocks are held down, NVML's bits */
     GPU_FIELD_PCIE_RECEIVED, /* bytes a second, over the last 20 ms */
     GPU_FIELD_PCIE_SENT,
     GPU_FIELD_ECC_CORRECTED, /* since the driver was loaded */

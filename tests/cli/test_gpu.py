@@ -106,6 +106,28 @@ def test_two_gpus_and_what_a_process_holds(driver):
     memory = [row["gpu_memory"] for row in mine if row["gpu_memory"] is not None]
     assert memory[0] in (GIB, 3 * GIB) and max(memory) == 3 * GIB and memory[-1] == 0
     assert 0.65 in [row["gpu_utilization"] for row in mine]
+    check_report(driver.path, pid)
+
+
+def check_report(path, pid):
+    one, two = report(path)["gpu"]
+    wall = report(path)["wall_s"]
+    assert 0 < one["energy_j"] <= 100 * (wall + 1)  # at 100 W
+    expected = {"index": 0, "name": "Big GPU", "mean_utilization": 0.87, "peak_utilization": 0.87,
+                "memory_bytes": 80 * GIB, "peak_memory_bytes": GIB, "peak_target_memory_bytes": GIB,
+                "peak_unmapped_memory_bytes": 0, "peak_power_w": 100, "peak_temperature_c": 40,
+                "throttle_reasons": ["power"], "uncorrected_errors": 0}
+    assert {key: one[key] for key in expected} == expected
+    assert set(one) == set(two) == {*expected, "energy_j", "throttled_s"}
+    assert 0 < one["throttled_s"] < wall and two["throttled_s"] == 0
+    assert (two["index"], two["mean_utilization"], two["peak_target_memory_bytes"]) == (
+        1, 0.1, 2 * GIB)
+    lines = run("report", path, env={**os.environ, "COLUMNS": "120"}).stdout.splitlines()
+    row, = (line for line in lines if "Big GPU" in line)
+    for cell in ("87 %", "1.00 GiB", "80.0 GiB", "100 W", "40 C", ", power"):
+        assert cell in row
+    row, = (line for line in lines[lines.index("On GPUs"):] if str(pid) in line)
+    assert "3.00 GiB" in row and "65 %" in row
 
 
 def test_sixteen_gpus_and_two_of_them(driver):
@@ -127,6 +149,7 @@ def test_none_are_recorded_where_none_are_wanted_or_there(driver, tmp_path):
     driver.says("gpus 0")
     result = driver.record("true", options=("--force",))
     assert (result.returncode, result.stderr) == (0, "")
+    assert report(driver.path)["gpu"] is None
     assert "has no GPUs" in facts(driver.path)["gpu_error"]
 
 
@@ -167,6 +190,8 @@ def test_an_old_driver_says_less(tmp_path):
     driver.end()
     row = driver.gpus()[0]
     assert row["memory_used"] == GIB + 1024 and row["temperature"] == 40
+    gpu, = report(driver.path)["gpu"]
+    assert gpu["energy_j"] is None is gpu["throttled_s"] is gpu["throttle_reasons"]
     for missing in ("energy", "throttle_reasons", "pcie_sent", "ecc_corrected"):
         assert driver.values(missing) == [], missing
     assert all(row["gpu_utilization"] is None for row in of_processes(driver.path))

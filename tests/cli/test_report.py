@@ -49,7 +49,7 @@ SCHEMA = {
     "recorder": {"cpu_s": NUMBER, "peak_rss_bytes": int, "bytes_written": int},
     "machine": {"processors": int, "memory_bytes": int, "busy_s": OPTIONAL,
                 "mean_cores": OPTIONAL, "peak_cores": OPTIONAL, "peak_used_bytes": OPTIONAL},
-    "gpu": type(None),
+    "gpu": (list, type(None)),
     "scopes": list,
     "categories": list,
     "category_processes": list,
