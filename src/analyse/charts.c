@@ -28,6 +28,8 @@ static const struct chart_spec charts_of_tree[] = {
     {"calls", "Read and write calls", "bytes/s"},
     {"requests", "Number of read and write calls", "1/s"},
     {"tcp", "TCP connections", "count"},
+    {"gpu", "GPUs in use", "share"},
+    {"gpu-memory", "GPU memory", "bytes"},
     {"threads", "Threads and processes", "count"},
     {"processors", "Processors in use by one process", "count"},
     {"descriptors", "Open descriptors", "count"},
@@ -278,6 +280,22 @@ static int add_devices(const struct assembly *a, struct chart *chart, unsigned k
     return r;
 }
 
+static int add_gpus(const struct assembly *a, struct chart *chart)
+{
+    struct chart_gpus *g = &a->w->gpus;
+    bool memory = strcmp(chart->key, "gpu-memory") == 0;
+    int r = 0;
+    if (memory)
+        r = keep_level(a, chart, (struct chart_line){.name = "recorded processes"}, &g->held);
+    for (size_t i = 0; i < g->count && r == 0; i++)
+        r = keep_level(a, chart,
+                       (struct chart_line){.name = g->gpu[i].row->label,
+                                           .role = memory ? CHART_MACHINE : CHART_QUANTITY,
+                                           .entity = g->gpu[i].row->entity},
+                       memory ? &g->gpu[i].used : &g->gpu[i].busy);
+    return r;
+}
+
 static int add_chart(struct assembly *a, const struct chart_spec *spec)
 {
     struct chart *chart = begin_chart(a, spec);
@@ -290,6 +308,8 @@ static int add_chart(struct assembly *a, const struct chart_spec *spec)
         r = add_devices(a, chart, TACHO_NETWORK);
     else if (strcmp(spec->key, "disks") == 0)
         r = add_devices(a, chart, TACHO_DISK);
+    else if (strncmp(spec->key, "gpu", 3) == 0)
+        r = add_gpus(a, chart);
     if (r == 0)
         r = add_lines(a, chart);
     end_chart(a, chart);

@@ -23,7 +23,7 @@ struct chart_line {
     const char *name; /* any bytes: the recording's, or static. Of parts the last program's */
     enum chart_line_role role;
     const char *subject; /* the disk or interface it speaks of; else NULL */
-    uint32_t entity;     /* PART: the process, 0 of a program; the disk, the interface; else 0 */
+    uint32_t entity;     /* PART: the process, 0 of a program; the disk, interface or GPU; else 0 */
     size_t processes;    /* PART: how many there are in it */
     /*
      * Per bucket; NAN where nothing is known, or a part had no process. The mean is by time: of a

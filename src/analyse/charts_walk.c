@@ -404,6 +404,7 @@ static int take_sample(struct pass *pass, const struct tacho_sample *sample)
     case TACHO_MACHINE: return take_overview(pass, CHART_FROM_MACHINE, sample);
     case TACHO_DISK:
     case TACHO_NETWORK: return take_device(pass, sample);
+    case TACHO_GPU: return chart_gpus_sample(&pass->w->gpus, &pass->w->grid, sample);
     default: return 0;
     }
 }
@@ -480,7 +481,7 @@ static int know_cpu(struct pass *pass)
 static int run(struct pass *pass)
 {
     const unsigned kinds = 1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_MACHINE |
-                           1u << TACHO_DISK | 1u << TACHO_NETWORK;
+                           1u << TACHO_DISK | 1u << TACHO_NETWORK | 1u << TACHO_GPU;
     struct tacho_walk *walk;
     int r = tacho_walk_open(pass->s->rec, 0, UINT64_MAX, kinds, &walk);
     if (r != 0)
@@ -492,6 +493,8 @@ static int run(struct pass *pass)
     tacho_walk_close(walk);
     if (r == 0)
         r = finish_tick(pass);
+    if (r == 0)
+        r = chart_gpus_finish(&pass->w->gpus, &pass->w->grid);
     if (r == 0)
         r = lineage_walk_finish(&pass->lineage);
     return r != 0 ? r : pass->failed;
@@ -510,6 +513,7 @@ int charts_walk(const struct summary *s, const struct chart_line_spec *specs, si
     positions_find(s->rec, TACHO_MACHINE, &pass.machine);
     open_lines(&pass, specs, count);
     open_devices(&pass);
+    chart_gpus_open(s, &w->gpus);
     const struct lineage_listener listener = {take_growth, take_account, &pass};
     int r = lineage_walk_open(&pass.lineage, s->rec, s->started_ns, &listener);
     if (r != 0)
@@ -530,6 +534,7 @@ void charts_walked_done(struct charts_walked *w)
     rate_line_done(&w->cpu);
     level_line_done(&w->rss);
     level_line_done(&w->pss);
+    chart_gpus_done(&w->gpus);
     for (size_t i = 0; i <= CHART_TOP_MAX; i++) {
         rate_line_done(&w->part[i].cpu);
         level_line_done(&w->part[i].rss);

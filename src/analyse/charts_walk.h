@@ -2,6 +2,7 @@
 #ifndef TACHO_ANALYSE_CHARTS_WALK_H
 #define TACHO_ANALYSE_CHARTS_WALK_H
 
+#include "analyse/chart_gpus.h"
 #include "analyse/chart_lines.h"
 #include "analyse/chart_parts.h"
 
@@ -72,6 +73,7 @@ struct charts_walked {
     size_t lines;
     struct chart_device device[2 * CHART_DEVICES_MAX];
     size_t devices;
+    struct chart_gpus gpus;
 };
 
 /* `walked` has its grid, end, processors and parts. 0 or -errno; charts_walked_done in any case. */

@@ -30,7 +30,8 @@ int gpus_init(const struct tacho_recording *rec, struct gpus *ret)
         const struct tacho_entity *e = tacho_entity(rec, i);
         if (e->kind != TACHO_GPU)
             continue;
-        gpus.row[gpus.count++] = (struct gpu_row){
+        struct gpu_row *row = &gpus.row[gpus.count++];
+        *row = (struct gpu_row){
             .entity = e->id,
             .number = e->name,
             .name = name_of(rec, e->name),
@@ -46,6 +47,7 @@ int gpus_init(const struct tacho_recording *rec, struct gpus *ret)
             .throttled_ns = GPU_UNKNOWN,
             .ecc_uncorrected = GPU_UNKNOWN,
         };
+        snprintf(row->label, sizeof row->label, "GPU %.16s", e->name);
     }
     positions_find(rec, TACHO_GPU, &gpus.at);
     *ret = gpus;

@@ -14,6 +14,7 @@
 
 struct gpu_row {
     uint32_t entity;
+    char label[24];                           /* "GPU 0"; any bytes */
     const char *number;                       /* as its driver counts; the recording's text */
     const char *name;                         /* NULL unknown; any bytes */
     uint64_t samples;                         /* at which anything was known of it */

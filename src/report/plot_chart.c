@@ -113,7 +113,9 @@ void plot_put_chart_axes(struct buffer *ret, const struct plot_sheet *sheet,
            end = step;
     while (end < top * PLOT_ROUNDING)
         end += step;
-    buffer_printf(ret, "set yrange [0:%.9g]\nset ytics %.9g\n", end, step);
+    /* Data are written with nine digits: a line along the very top is not to be cut off. */
+    double reach = (top > end ? top : end) * (1 + 1e-6);
+    buffer_printf(ret, "set yrange [0:%.9g]\nset ytics %.9g\n", reach, step);
 }
 
 /* ---- lines ---- */

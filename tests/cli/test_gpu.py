@@ -3,6 +3,7 @@ that is old, slow, refuses, or hangs."""
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -107,6 +108,7 @@ def test_two_gpus_and_what_a_process_holds(driver):
     assert memory[0] in (GIB, 3 * GIB) and max(memory) == 3 * GIB and memory[-1] == 0
     assert 0.65 in [row["gpu_utilization"] for row in mine]
     check_report(driver.path, pid)
+    check_pictures(driver.path, driver.directory)
 
 
 def check_report(path, pid):
@@ -128,6 +130,27 @@ def check_report(path, pid):
         assert cell in row
     row, = (line for line in lines[lines.index("On GPUs"):] if str(pid) in line)
     assert "3.00 GiB" in row and "65 %" in row
+
+
+def check_pictures(path, directory):
+    """Charts of them in plots and pages."""
+    html = directory / "run.html"
+    assert run("report", path, "--html", html).returncode == 0
+    page = html.read_text()
+    assert "GPUs in use" in page and "GPU memory" in page and "GPU 1" in page
+    if shutil.which("gnuplot") is None:
+        return
+    result = run("report", path, "--plot", directory / "plots", "--metrics", "gpu,gpu-memory")
+    assert result.returncode == 0, result.stderr
+    lines = (directory / "plots" / "gpu.dat").read_text().splitlines()
+    head, *rows = [line.split("\t") for line in lines]
+    assert head[1] == '"GPU 0 mean"' and "0.87" in {row[1] for row in rows}
+    assert {row[head.index('"GPU 1 max"')] for row in rows} <= {"0.1", "?", "NaN", ""}
+    lines = (directory / "plots" / "gpu-memory.dat").read_text().splitlines()
+    head, *rows = [line.split("\t") for line in lines]
+    held = [float(row[head.index('"recorded processes max"')] or 0) for row in rows]
+    assert max(held) == pytest.approx(3 * GIB, rel=1e-8) and held[-1] == 0
+    assert (directory / "plots" / "gpu-memory.svg").stat().st_size > 1000
 
 
 def test_sixteen_gpus_and_two_of_them(driver):
