@@ -69,6 +69,72 @@ static bool sample_cost_ns(const struct export *export, double *ret)
     return true;
 }
 
+/* ---- GPUs ---- */
+
+static bool gpu_has(const struct tree_gpu *gpu, unsigned metric)
+{
+    return (gpu->known >> metric & 1) != 0;
+}
+
+/* When it was read first: that may be after the first tick. */
+static bool first_value(const struct resources *s, const struct tree_gpu *gpu, unsigned metric,
+                        uint64_t *ret)
+{
+    struct tacho_recording *rec = s->export->rec;
+    struct tacho_series series;
+    int at = tacho_metric_find(rec, TACHO_GPU, kind_info(ENTITY_GPU)->metrics[metric].name);
+    *ret = gpu->value[metric];
+    if (gpu_has(gpu, metric))
+        return true;
+    if (at < 0 || tacho_series_read(rec, gpu->entity, (unsigned)at, 0, UINT64_MAX, &series) != 0)
+        return false;
+    bool any = series.count > 0;
+    if (any)
+        *ret = series.value[0];
+    tacho_series_done(&series);
+    return any;
+}
+
+/* On the line of the machine's figures. */
+static void put_gpu_facts(const struct resources *s, struct buffer *out,
+                          const struct tree_tick *tick)
+{
+    static const struct {
+        unsigned metric;
+        const char *name;
+    } facts[] = {{GPU_MEMORY_TOTAL, "total"}, {GPU_MEMORY_FREE, "free"}};
+    for (size_t i = 0; i < tick->gpus; i++)
+        for (size_t k = 0; k < 2; k++) {
+            uint64_t bytes;
+            if (first_value(s, &tick->gpu[i], facts[k].metric, &bytes))
+                buffer_printf(out, ",gpu_%" PRIu64 "_%s_mb:%" PRIu64, tick->gpu[i].number,
+                              facts[k].name, bytes >> MB_SHIFT);
+        }
+}
+
+static void put_gpu_head(struct buffer *out, const struct tree_tick *tick)
+{
+    for (size_t i = 0; i < tick->gpus; i++) {
+        uint64_t number = tick->gpu[i].number;
+        buffer_printf(out,
+                      ",gpu_%" PRIu64 "_mem_mb,gpu_%" PRIu64 "_mem_mb_global,gpu_%" PRIu64
+                      "_utilization_percent_global",
+                      number, number, number);
+    }
+}
+
+static void put_gpus(struct buffer *out, const struct tree_tick *tick)
+{
+    for (size_t i = 0; i < tick->gpus; i++) {
+        const struct tree_gpu *gpu = &tick->gpu[i];
+        put_number(out, gpu_has(gpu, GPU_TARGET_MEMORY), gpu->value[GPU_TARGET_MEMORY] >> MB_SHIFT);
+        put_number(out, gpu_has(gpu, GPU_MEMORY_USED), gpu->value[GPU_MEMORY_USED] >> MB_SHIFT);
+        put_number(out, gpu_has(gpu, GPU_UTILIZATION), (gpu->value[GPU_UTILIZATION] + 5) / 10);
+    }
+}
+
+/* ---- all of it ---- */
+
 static void put_head(struct resources *s, const struct tree_tick *tick)
 {
     const struct tacho_recording *rec = s->export->rec;
@@ -92,9 +158,12 @@ static void put_head(struct resources *s, const struct tree_tick *tick)
                 tick->machine[MACHINE_SWAP_TOTAL]);
     put_fact_mb(out, "swap_free_mb", machine_has(tick, MACHINE_SWAP_FREE),
                 tick->machine[MACHINE_SWAP_FREE]);
+    put_gpu_facts(s, out, tick);
     buffer_put_text(out, "\ntime,cpu_percent,cpu_percent_global,rss_mb,vms_mb,vms_global_mb,"
                          "swap_used_mb,read_count,read_count_global,read_mb,read_mb_global,"
-                         "write_count,write_count_global,write_mb,write_mb_global\n");
+                         "write_count,write_count_global,write_mb,write_mb_global");
+    put_gpu_head(out, tick);
+    buffer_put_byte(out, '\n');
 }
 
 static void put_percents(struct resources *s, const struct tree_tick *tick)
@@ -149,6 +218,7 @@ static int put_row(void *user, const struct tree_tick *tick)
         put_number(out, tick->disks_known >> io[i].disk_bytes & 1,
                    tick->disks[io[i].disk_bytes] >> MB_SHIFT);
     }
+    put_gpus(out, tick);
     buffer_put_byte(out, '\n');
     s->last = *tick;
     s->begun = true;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
+
 static void take_growth(void *user, const struct lineage_growth *growth)
 {
     ((struct tree_pass *)user)->tick.grown[growth->column] += growth->amount;
@@ -115,12 +117,30 @@ static void take_disk(struct tree_pass *pass, const struct tacho_sample *sample)
     }
 }
 
+/* What is missing now is not known any more. */
+static void take_gpu(struct tree_pass *pass, const struct tacho_sample *sample)
+{
+    struct tree_gpu *gpu = pass->gpus, *end = gpu + pass->tick.gpus;
+    while (gpu < end && gpu->entity != sample->entity)
+        gpu++;
+    if (gpu == end)
+        return;
+    gpu->known = 0;
+    for (unsigned m = 0; m < GPU_METRICS; m++) {
+        if (!sample_known(sample, &pass->gpu, m))
+            continue;
+        gpu->known |= UINT64_C(1) << m;
+        gpu->value[m] = sample_value(sample, &pass->gpu, m);
+    }
+}
+
 void tree_pass_other(struct tree_pass *pass, const struct tacho_sample *sample)
 {
     switch (sample->kind) {
     case TACHO_TREE: lineage_walk_tree(&pass->lineage, sample); break;
     case TACHO_MACHINE: take_machine(pass, sample); break;
     case TACHO_DISK: take_disk(pass, sample); break;
+    case TACHO_GPU: take_gpu(pass, sample); break;
     default: break;
     }
 }
@@ -149,6 +169,26 @@ int tree_pass_born(struct tree_pass *pass, size_t place, const struct tacho_proc
                : pass->listener->born(pass->listener->user, place, process);
 }
 
+/* All that the recording has from its beginning to its end. */
+static void find_gpus(struct tree_pass *pass)
+{
+    const struct tacho_recording *rec = pass->export->rec;
+    struct tree_tick *tick = &pass->tick;
+    positions_find(rec, TACHO_GPU, &pass->gpu);
+    for (size_t i = 0; i < tacho_entity_count(rec) && tick->gpus < TREE_GPUS_MAX; i++) {
+        const struct tacho_entity *e = tacho_entity(rec, i);
+        if (e->kind != TACHO_GPU)
+            continue;
+        struct text t = text_of(e->name, strlen(e->name));
+        uint64_t number;
+        bool named = text_take_u64(&t, &number) && t.at == t.end;
+        pass->gpus[tick->gpus] =
+            (struct tree_gpu){.entity = e->id, .number = named ? number : tick->gpus};
+        tick->gpus++;
+    }
+    tick->gpu = pass->gpus;
+}
+
 int tree_pass_open(struct tree_pass *pass, struct export *export,
                    const struct tree_listener *listener)
 {
@@ -156,6 +196,7 @@ int tree_pass_open(struct tree_pass *pass, struct export *export,
     positions_find(export->rec, TACHO_PROCESS, &pass->process);
     positions_find(export->rec, TACHO_MACHINE, &pass->machine);
     positions_find(export->rec, TACHO_DISK, &pass->disk);
+    find_gpus(pass);
     return lineage_walk_open(&pass->lineage, export->rec, export->start_ns,
                              &(struct lineage_listener){take_growth, NULL, pass});
 }

@@ -9,6 +9,15 @@
 #include "analyse/lineage_walk.h"
 #include "export/export_table.h"
 
+#define TREE_GPUS_MAX 64
+
+/* A GPU, as last sampled: value[m] where bit m of `known` is set, by the catalogue. */
+struct tree_gpu {
+    uint32_t entity;
+    uint64_t number; /* as its driver counts */
+    uint64_t known, value[GPU_METRICS];
+};
+
 struct tree_tick {
     uint64_t time_ns;
     /*
@@ -25,6 +34,8 @@ struct tree_tick {
     /* By the catalogue, as last sampled. */
     uint64_t machine_known, machine[MACHINE_METRICS];
     uint64_t disks_known, disks[DISK_METRICS]; /* sums */
+    const struct tree_gpu *gpu;                /* lent for the call */
+    size_t gpus;
 };
 
 /*
@@ -47,7 +58,8 @@ struct tree_pass {
     struct export *export;
     const struct tree_listener *listener;
     struct lineage_walk lineage;
-    struct positions process, machine, disk;
+    struct positions process, machine, disk, gpu;
+    struct tree_gpu gpus[TREE_GPUS_MAX];
     struct tree_split {
         uint64_t user_ns, system_ns;
         bool known;

@@ -62,8 +62,8 @@ static int take_sample(struct ticks *t, const struct tacho_sample *sample)
 
 static int walk_samples(struct ticks *t)
 {
-    const unsigned kinds =
-        1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_MACHINE | 1u << TACHO_DISK;
+    const unsigned kinds = 1u << TACHO_PROCESS | 1u << TACHO_TREE | 1u << TACHO_MACHINE |
+                           1u << TACHO_DISK | 1u << TACHO_GPU;
     struct tacho_walk *walk;
     struct tacho_sample sample;
     int read, r = tacho_walk_open(t->rec, 0, UINT64_MAX, kinds, &walk);

@@ -109,6 +109,7 @@ def test_two_gpus_and_what_a_process_holds(driver):
     assert 0.65 in [row["gpu_utilization"] for row in mine]
     check_report(driver.path, pid)
     check_pictures(driver.path, driver.directory)
+    check_rows(driver.path)
 
 
 def check_report(path, pid):
@@ -130,6 +131,22 @@ def check_report(path, pid):
         assert cell in row
     row, = (line for line in lines[lines.index("On GPUs"):] if str(pid) in line)
     assert "3.00 GiB" in row and "65 %" in row
+
+
+def check_rows(path):
+    """The log of resources of another tool has columns for each GPU."""
+    _, machine, head, *rows = run("export", path, "--to", "rows").stdout.splitlines()
+    facts = dict(fact.split(":") for fact in machine.split(","))
+    assert facts["gpu_0_total_mb"] == facts["gpu_1_total_mb"] == "81920"
+    assert int(facts["gpu_1_free_mb"]) == 81920 - 2048 - 500
+    names = head.split(",")
+    assert names[-6:] == ["gpu_0_mem_mb", "gpu_0_mem_mb_global", "gpu_0_utilization_percent_global",
+                          "gpu_1_mem_mb", "gpu_1_mem_mb_global", "gpu_1_utilization_percent_global"]
+    rows = [dict(zip(names, row.split(","), strict=True)) for row in rows]
+    assert {row["gpu_0_utilization_percent_global"] for row in rows} <= {"", "87"}
+    assert {row["gpu_1_mem_mb_global"] for row in rows} <= {"", "2048"}
+    assert {row["gpu_1_mem_mb"] for row in rows} - {""} == {"0", "2048"}
+    assert rows[-1]["gpu_0_mem_mb"] == "0"
 
 
 def check_pictures(path, directory):
