@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #define DRIVER_PATIENCE_NS (30 * NS_PER_S) /* without persistence a GPU wakes up for seconds */
+#define HEAD_PATIENCE_NS (2 * NS_PER_S)
 
 static bool has(const struct gpu_choice *choice, unsigned index)
 {
@@ -37,7 +38,7 @@ int gpu_choice_parse(const char *text, struct gpu_choice *ret)
 }
 
 int record_gpu_begin(const struct gpu_choice *choice, const struct source_root *root,
-                     uint64_t interval_ns, struct gpu_sampler **ret)
+                     uint64_t interval_ns, bool known_first, struct gpu_sampler **ret)
 {
     const struct gpu_thread_config config = {.root = root,
                                              .chosen = choice->index,
@@ -53,6 +54,8 @@ int record_gpu_begin(const struct gpu_choice *choice, const struct source_root *
         return choice->count == 0 ? 0 : cli_failed("cannot record GPUs: %s", strerror(-r));
     if (choice->count > 0)
         r = gpu_thread_wait(thread, DRIVER_PATIENCE_NS, &why);
+    else if (known_first)
+        gpu_thread_wait(thread, HEAD_PATIENCE_NS, NULL);
     int status = 0;
     if (r == -EAGAIN)
         status = cli_failed("cannot record GPUs: their driver does not answer; leave --gpu out to "

@@ -14,10 +14,11 @@ struct gpu_choice {
 int gpu_choice_parse(const char *text, struct gpu_choice *ret);
 
 /*
- * Begins to look for GPUs; `*ret` NULL where none are wanted. Only for ones that were named their
- * driver is waited for: they must be there. An exit status; 0 to go on. Starts a thread: not before a fork.
+ * Begins to look for GPUs; `*ret` NULL where none are wanted. For ones that were named their driver is
+ * waited for: they must be there. `known_first`: for others too, a moment, since what is written has a head
+ * with all that there will be. An exit status; 0 to go on. Starts a thread: not before a fork.
  */
 int record_gpu_begin(const struct gpu_choice *choice, const struct source_root *root,
-                     uint64_t interval_ns, struct gpu_sampler **ret);
+                     uint64_t interval_ns, bool known_first, struct gpu_sampler **ret);
 
 #endif

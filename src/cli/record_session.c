@@ -145,7 +145,8 @@ static int begin_sampling(struct session *s)
 {
     uint64_t descriptors = s->inherited.descriptors.rlim_max;
     struct sampler_guest guest;
-    int status = record_gpu_begin(&s->options->gpu, &s->root, s->options->interval_ns, &s->gpus);
+    int status = record_gpu_begin(&s->options->gpu, &s->root, s->options->interval_ns,
+                                  s->options->stream != NULL, &s->gpus);
     if (status != 0)
         return status;
     if (s->gpus != NULL)
@@ -164,6 +165,8 @@ static int begin_sampling(struct session *s)
     if (r != 0)
         return cli_failed("cannot begin to sample: %s", strerror(-r));
     put_session(s);
+    if (s->gpus != NULL)
+        gpu_sampler_announce(s->gpus, s->sampler);
     return begin_following(s);
 }
 

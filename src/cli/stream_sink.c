@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/stream_tree.h"
 #include "export/rows.h"
+#include "export/tree_pass.h"
 
 struct stream {
     int fd, error;
@@ -16,7 +17,9 @@ struct stream {
     struct rows *rows; /* NULL: `tree` is written */
     struct stream_tree tree;
     struct told_processes told;
-    struct told_process machine; /* stands for what is no process */
+    struct told_process machine;            /* stands for what is no process */
+    struct told_process gpu[TREE_GPUS_MAX]; /* but for GPUs */
+    size_t gpus;
     struct buffer out;
     uint64_t group_mask[ENTITY_KINDS][GROUPS_MAX];
     uint64_t now_ns, real_ns, bytes;
@@ -63,12 +66,19 @@ static void drain(struct stream *s)
     buffer_clear(&s->out);
 }
 
+/* Whether it belongs before all ticks. */
+static bool is_of_session(const struct record *record)
+{
+    return record->type == RECORD_FACT ||
+           (record->type == RECORD_ENTITY && record->entity.kind == ENTITY_GPU);
+}
+
 static void on_record(void *user, const struct record *record)
 {
     struct stream *s = user;
     if (s->error != 0)
         return;
-    if (record->type == RECORD_FACT && s->rows == NULL)
+    if (is_of_session(record) && s->rows == NULL)
         take_error(s, stream_tree_fact(&s->tree, record));
     else if (s->kind == ENTITY_PROCESS)
         take_error(s, told_processes_take(&s->told, record));
@@ -77,6 +87,10 @@ static void on_record(void *user, const struct record *record)
 static void *on_add(void *user, uint32_t entity, unsigned kind)
 {
     struct stream *s = user;
+    if (kind == ENTITY_GPU && s->gpus < TREE_GPUS_MAX) {
+        s->gpu[s->gpus].process.entity = entity;
+        return &s->gpu[s->gpus++];
+    }
     if (kind != ENTITY_PROCESS)
         return &s->machine;
     struct told_process *one = told_process_of(&s->told, entity);

@@ -21,7 +21,7 @@ int stream_tree_fact(struct stream_tree *tree, const struct record *record)
 {
     const struct record_fact *fact = &record->fact;
     char name[16] = "";
-    if (fact->type == FACT_TEXT && fact->key.n == strlen("follow") &&
+    if (record->type == RECORD_FACT && fact->type == FACT_TEXT && fact->key.n == strlen("follow") &&
         memcmp(fact->key.bytes, "follow", fact->key.n) == 0 && fact->text.n < sizeof name) {
         memcpy(name, fact->text.bytes, fact->text.n);
         const struct follow_mechanism *mechanism = follow_mechanism_find(name);

@@ -36,7 +36,7 @@ int tree_live_new(const struct tree_live_options *options, struct tree_live **re
 /* NULL is allowed. */
 void tree_live_free(struct tree_live *live);
 
-/* Facts are taken until the first tick, and after tree_live_ending. */
+/* Facts, and entities of GPUs, are taken until the first tick, and after tree_live_ending. */
 int tree_live_fact(struct tree_live *live, const struct record *fact);
 
 /* The first opens what is written to. */

@@ -46,7 +46,7 @@ static void tell_gpu(struct gpu_sampler *g, struct sampler *s, unsigned place)
     struct record r = {.type = RECORD_ENTITY,
                        .entity = {.entity = s->next_entity,
                                   .kind = ENTITY_GPU,
-                                  .time_ns = s->now_ns,
+                                  .time_ns = clock_mono_ns(),
                                   .name = {(const uint8_t *)name, strlen(name)}}};
     s->sink.record(s->sink.user, &r);
     g->gpu[place].handle = s->sink.add(s->sink.user, s->next_entity++, ENTITY_GPU);
@@ -78,7 +78,7 @@ static bool begin(struct gpu_sampler *g, struct sampler *s)
     }
     g->began = true;
     g->count = gpu_thread_count(g->thread);
-    g->read_ns = s->now_ns;
+    g->read_ns = clock_mono_ns();
     sink_fact_number(&s->sink, "gpus", g->count);
     sink_fact_text(&s->sink, "gpu_driver", gpu_thread_driver_version(g->thread));
     for (unsigned i = 0; i < g->count; i++)
@@ -275,6 +275,11 @@ void gpu_sampler_free(struct gpu_sampler *g)
         return;
     gpu_thread_free(g->thread);
     free(g);
+}
+
+void gpu_sampler_announce(struct gpu_sampler *g, struct sampler *s)
+{
+    begin(g, s);
 }
 
 struct sampler_guest gpu_sampler_guest(struct gpu_sampler *g)

@@ -17,7 +17,11 @@ struct gpu_sampler;
 struct gpu_sampler *gpu_sampler_new(struct gpu_thread *thread, uint64_t interval_ns);
 void gpu_sampler_free(struct gpu_sampler *gpus);
 
-/* For sampler_config. Entities of GPUs are made at the first tick after their driver has answered. */
+/*
+ * For sampler_config. The entities of GPUs are made at the first tick after their driver has answered, or
+ * before, by gpu_sampler_announce, where it has.
+ */
 struct sampler_guest gpu_sampler_guest(struct gpu_sampler *gpus);
+void gpu_sampler_announce(struct gpu_sampler *gpus, struct sampler *sampler);
 
 #endif

@@ -33,6 +33,7 @@ struct gpu_thread {
     struct nvml *nvml;
     struct inner_pids inner;
     uint64_t slow_ns;
+    bool read_any;
 };
 
 static void thread_free(struct gpu_thread *t)
@@ -71,9 +72,11 @@ static void read_uses(struct gpu_thread *t, unsigned place, struct gpu_snapshot 
 static void read_all(struct gpu_thread *t, struct gpu_snapshot *ret)
 {
     uint64_t now_ns = clock_mono_ns();
-    ret->slow = t->slow_ns == 0 || now_ns - t->slow_ns >= GPU_SLOW_EVERY_NS;
+    /* The first is waited for. */
+    ret->slow = t->read_any && (t->slow_ns == 0 || now_ns - t->slow_ns >= GPU_SLOW_EVERY_NS);
     if (ret->slow)
         t->slow_ns = now_ns;
+    t->read_any = true;
     ret->use_count = ret->left_out = 0;
     for (unsigned i = 0; i < t->count; i++) {
         nvml_read(t->nvml, t->chosen[i], ret->slow, &ret->gpu[i]);
@@ -138,7 +141,11 @@ static bool begin(struct gpu_thread *t)
     pthread_mutex_unlock(&t->lock);
     if (r == 0 && !stopped)
         r = choose(t);
+    if (r == 0 && !stopped)
+        read_all(t, t->filled);
     pthread_mutex_lock(&t->lock);
+    if (r == 0 && !stopped)
+        hand_over(t);
     t->state = r;
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);

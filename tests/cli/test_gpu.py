@@ -39,11 +39,11 @@ class Driver:
     def record(self, *command, options=(), **kwargs):
         return run("record", "-q", "-o", self.path, *options, "--", *command, env=self.env, **kwargs)
 
-    def start(self, *options, prefix=()):
+    def start(self, *options, prefix=(), output=None):
         """A job that runs until end(), and its pid."""
         self.at = self.directory / "job"
         self.job = subprocess.Popen(
-            [TACHO, "record", "-q", "-o", self.path, "-i", "0.02", *options, "--", *prefix, "sh", "-c",
+            [TACHO, "record", "-q", "-o", output or self.path, "-i", "0.02", *options, "--", *prefix, "sh", "-c",
              WAITING_JOB, str(self.at)], env=self.env, stderr=subprocess.PIPE, text=True)
         wait_until(self.at.exists)
         return int(self.at.read_text())
@@ -147,6 +147,24 @@ def check_rows(path):
     assert {row["gpu_1_mem_mb_global"] for row in rows} <= {"", "2048"}
     assert {row["gpu_1_mem_mb"] for row in rows} - {""} == {"0", "2048"}
     assert rows[-1]["gpu_0_mem_mb"] == "0"
+
+
+def test_rows_live(driver):
+    """GPUs that are named are there from the first row on."""
+    driver.says("gpus 3")
+    log = driver.directory / "resources.log"
+    pid = driver.start("--gpu", "0,2", "--stream", "rows", "--force", output=log)
+    driver.says("gpus 3", f"process 2 {pid} {5 * GIB}")
+    wait_until(lambda: "5120," in log.read_text())
+    driver.end()
+    _, machine, head, *rows = log.read_text().splitlines()
+    assert "gpu_0_total_mb:81920,gpu_0_free_mb:80396,gpu_2_total_mb:81920" in machine
+    rows = [dict(zip(head.split(","), row.split(","), strict=True)) for row in rows]
+    assert "gpu_1_mem_mb" not in rows[0]
+    assert rows[0]["gpu_2_mem_mb_global"] == "3072"
+    assert rows[0]["gpu_2_utilization_percent_global"] == "20"
+    assert {row["gpu_0_mem_mb"] for row in rows} == {"0"}
+    assert rows[-1]["gpu_2_mem_mb"] == "5120"
 
 
 def check_pictures(path, directory):
