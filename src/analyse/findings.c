@@ -19,6 +19,8 @@
 #define ALL_CORES 0.9
 #define WAITING_CORES 0.1
 #define WAITING_LEAST_NS UINT64_C(2000000000) /* nobody wonders about less */
+#define GPU_USED 0.1                          /* of the time */
+#define GPU_HELD_LEAST 0.1                    /* likewise */
 #define SHORT_LEAST 100                       /* processes */
 #define SHORT_CPU_LEAST 0.25
 #define OWNER_LEAST 0.5 /* of the peak, and so many bytes: */
@@ -137,6 +139,59 @@ static void look_at_owner(struct findings *f, const struct summary *s)
     it->of_bytes = s->memory.peak_rss_bytes;
 }
 
+/* ---- GPUs ---- */
+
+static bool is_ours(const struct gpu_row *gpu)
+{
+    return gpu->peak_target_bytes != GPU_UNKNOWN && gpu->peak_target_bytes > 0;
+}
+
+/* Whether the job waits for a GPU that works for it. */
+static bool uses_gpu(const struct summary *s)
+{
+    for (size_t i = 0; i < s->gpus.count; i++)
+        if (is_ours(&s->gpus.row[i]) && s->gpus.row[i].utilization >= GPU_USED)
+            return true;
+    return false;
+}
+
+/* The first with most errors, and of those that the job held the one that was held down longest, or idlest. */
+static void look_at_gpus(struct findings *f, const struct summary *s)
+{
+    const struct gpu_row *errors = NULL, *held = NULL, *idle = NULL;
+    for (size_t i = 0; i < s->gpus.count; i++) {
+        const struct gpu_row *gpu = &s->gpus.row[i];
+        if (gpu->ecc_uncorrected != GPU_UNKNOWN && gpu->ecc_uncorrected > 0 &&
+            (errors == NULL || gpu->ecc_uncorrected > errors->ecc_uncorrected))
+            errors = gpu;
+        if (!is_ours(gpu))
+            continue;
+        if (gpu->throttle_reasons != 0 && (held == NULL || gpu->throttled_ns > held->throttled_ns))
+            held = gpu;
+        if (!isnan(gpu->utilization) && (idle == NULL || gpu->utilization < idle->utilization))
+            idle = gpu;
+    }
+    bool long_enough = s->wall_ns != SUMMARY_UNKNOWN && s->wall_ns >= WAITING_LEAST_NS;
+    if (errors != NULL) {
+        struct finding *it = add(f, FINDING_GPU_ERRORS, SEVERITY_BAD);
+        it->count = errors->ecc_uncorrected;
+        it->name = errors->label;
+    }
+    if (held != NULL && long_enough &&
+        (double)held->throttled_ns >= GPU_HELD_LEAST * (double)s->wall_ns) {
+        struct finding *it = add(f, FINDING_GPU_HELD, SEVERITY_WARNING);
+        it->ns = held->throttled_ns;
+        it->share = (double)held->throttled_ns / (double)s->wall_ns;
+        it->name = held->label;
+    }
+    if (idle != NULL && long_enough && idle->utilization < GPU_USED) {
+        struct finding *it = add(f, FINDING_GPU_IDLE, SEVERITY_NOTE);
+        it->share = idle->utilization;
+        it->bytes = idle->peak_target_bytes;
+        it->name = idle->label;
+    }
+}
+
 /* ---- processors ---- */
 
 static void look_at_io_wait(struct findings *f, const struct summary *s)
@@ -203,7 +258,7 @@ static void look_at_cores(struct findings *f, const struct summary *s)
     } else if (all >= MOST_OF_TIME) {
         it = add(f, FINDING_ALL_CORES, SEVERITY_NOTE);
         it->share = all;
-    } else if (s->cpu.mean_cores < WAITING_CORES && s->wall_ns != SUMMARY_UNKNOWN &&
+    } else if (s->cpu.mean_cores < WAITING_CORES && !uses_gpu(s) && s->wall_ns != SUMMARY_UNKNOWN &&
                s->wall_ns >= WAITING_LEAST_NS) {
         it = add(f, FINDING_WAITING, SEVERITY_NOTE);
         it->cores = s->cpu.mean_cores;
@@ -284,6 +339,7 @@ int findings_make(const struct summary *s, const struct scopes *scopes, struct f
     look_at_throttling(ret, s);
     look_at_others(ret, s);
     look_at_gaps(ret, s);
+    look_at_gpus(ret, s);
     look_at_cores(ret, s);
     look_at_short(ret, s);
     look_at_owner(ret, s);

@@ -16,11 +16,14 @@ enum finding_kind {
     FINDING_OOM,       /* count of processes on this machine, killed for want of memory */
     FINDING_MEMORY_FULL,  /* bytes of of_bytes of the machine's memory were in use */
     FINDING_GROUP_MEMORY, /* bytes of of_bytes, its limit, were charged to the control group */
+    FINDING_GPU_ERRORS,   /* count of memory errors of the GPU `name` */
     FINDING_SWAP,         /* bytes of the tree were swapped out at once */
     FINDING_IO_WAIT,      /* ns that processes waited for disks, a share of the wall time */
     FINDING_THROTTLED,    /* ns held back by the limit of cores, in share of the periods */
     FINDING_OTHERS,       /* cores that others used, of `of` processors */
     FINDING_GAPS,         /* count of gaps of ns in all, or, count 0, `of` skipped ticks */
+    FINDING_GPU_HELD,     /* the clocks of the GPU `name` were held down for ns, share of the time */
+    FINDING_GPU_IDLE,     /* the GPU `name` was in use for share of the time; bytes of it were held */
     FINDING_ONE_CORE,     /* share of the time with about one of `of` processors in use */
     FINDING_ALL_CORES,    /* share of the time with nearly all of them */
     FINDING_WAITING,      /* cores in use on average: next to none */

@@ -118,6 +118,26 @@ void put_finding(struct buffer *ret, const struct finding *f, const struct summa
         buffer_put_text(ret, " on this machine for want of memory");
         break;
     case FINDING_MEMORY_FULL: put_of_machine(ret, f); break;
+    case FINDING_GPU_ERRORS:
+        buffer_printf(ret, "%s had ", f->name);
+        put_count(ret, f->count);
+        buffer_put_text(ret, f->count == 1 ? " memory error" : " memory errors");
+        buffer_put_text(ret, " that could not be put right");
+        break;
+    case FINDING_GPU_HELD:
+        buffer_printf(ret, "The clocks of %s were held down for ", f->name);
+        put_duration(ret, f->ns);
+        buffer_put_text(ret, ", ");
+        put_percent(ret, f->share);
+        buffer_put_text(ret, " of the time");
+        break;
+    case FINDING_GPU_IDLE:
+        buffer_printf(ret, "%s was in use for ", f->name);
+        put_percent(ret, f->share);
+        buffer_put_text(ret, " of the time");
+        put_with(ret, "; up to ", f->bytes, put_bytes);
+        buffer_put_text(ret, " of its memory were the job's");
+        break;
     case FINDING_SWAP:
         put_with(ret, "Up to ", f->bytes, put_bytes);
         buffer_put_text(ret, " of the job's memory were swapped out");
@@ -166,6 +186,10 @@ static const char *const advice[FINDING_KINDS] = {
                     "nobody you know.",
     [FINDING_MEMORY_FULL] = "Little more and the kernel begins to swap, or to kill.",
     [FINDING_SWAP] = "Memory was short: what is swapped out must be read back from disk.",
+    [FINDING_GPU_ERRORS] = "What was computed there may be wrong: see nvidia-smi -q -d ECC.",
+    [FINDING_GPU_HELD] = "By heat or its power limit, as the table of GPUs says.",
+    [FINDING_GPU_IDLE] =
+        "The job kept it waiting: for input, for its own processors, or at its end.",
     [FINDING_IO_WAIT] = "Faster storage, larger reads and writes, or fewer of them may help.",
     [FINDING_OTHERS] = "They compete with the job: times vary with what they do.",
     [FINDING_GAPS] = "The recorder could not keep up, or was stopped; peaks may lie in between.",

@@ -168,6 +168,55 @@ static void test_waiting_for_disks(void **state)
                 "Processes waited 1.00 s for disks, 25 % of the wall time");
 }
 
+/* ---- GPUs ---- */
+
+static struct actor gpu;
+
+/* It is 4 % in use until `gpu_share` says otherwise, and its clocks are held down in every other tick. */
+static unsigned gpu_share;
+
+static void tell_gpu(struct story *s, uint64_t tick)
+{
+    if (tick == 1) {
+        gpu = (struct actor){.entity = s->next_entity++, .kind = ENTITY_GPU};
+        gpu.track = stage_add(s->overview, gpu.entity, ENTITY_GPU);
+        record_put(&s->journal, &(struct record){.type = RECORD_ENTITY,
+                                                 .entity = {.entity = gpu.entity,
+                                                            .kind = ENTITY_GPU,
+                                                            .time_ns = s->now_ns,
+                                                            .name = story_span("1")}});
+    }
+    actor_set(&gpu, GPU_UTILIZATION, gpu_share);
+    actor_set(&gpu, GPU_TARGET_MEMORY, 3 * GIB);
+    actor_set(&gpu, GPU_THROTTLE, tick % 2 == 0 ? 4 : 0);
+    actor_set(&gpu, GPU_ECC_UNCORRECTED, tick < 20 ? 1 : 2);
+    story_put(s, &gpu);
+}
+
+static void test_a_gpu_that_waits(void **state)
+{
+    gpu_share = 40;
+    tell(5, tell_gpu);
+    look(true);
+    assert_said(FINDING_GPU_ERRORS, SEVERITY_BAD,
+                "GPU 1 had 1 memory error that could not be put right");
+    assert_said(FINDING_GPU_HELD, SEVERITY_WARNING,
+                "The clocks of GPU 1 were held down for 2.00 s, 50 % of the time");
+    assert_said(
+        FINDING_GPU_IDLE, SEVERITY_NOTE,
+        "GPU 1 was in use for 4.0 % of the time; up to 3.00 GiB of its memory were the job's");
+    assert_non_null(found(FINDING_WAITING));
+}
+
+static void test_a_job_that_waits_for_its_gpu(void **state)
+{
+    gpu_share = 900;
+    tell(5, tell_gpu);
+    look(true);
+    assert_null(found(FINDING_GPU_IDLE));
+    assert_null(found(FINDING_WAITING));
+}
+
 static void test_how_many_cores(void **state)
 {
     tell(100, NULL);
@@ -222,6 +271,8 @@ int main(void)
         cmocka_unit_test_teardown(test_memory_nearly_full, end),
         cmocka_unit_test_teardown(test_memory_not_full, end),
         cmocka_unit_test_teardown(test_waiting_for_disks, end),
+        cmocka_unit_test_teardown(test_a_gpu_that_waits, end),
+        cmocka_unit_test_teardown(test_a_job_that_waits_for_its_gpu, end),
         cmocka_unit_test_teardown(test_how_many_cores, end),
         cmocka_unit_test_teardown(test_gaps_and_a_missing_end, end),
         cmocka_unit_test_teardown(test_skipped_ticks, end),
