@@ -1,6 +1,7 @@
 #include "export/trace.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,12 @@
 #define TIDS_AGAIN (UINT32_C(1) << 30)
 
 /* What of each process, of all of them, and of the machine is shown over time. */
-static const char process_counters[] = "cpu_percent,rss,pss,num_threads,read_bytes,write_bytes";
+static const char process_counters[] =
+    "cpu_percent,rss,pss,num_threads,read_bytes,write_bytes,gpu_memory";
 static const char *const tree_counters[] = {"processes", "num_threads", "rss", "pss"};
 #define TREE_COUNTERS (sizeof tree_counters / sizeof tree_counters[0])
 #define COUNTERS 8 /* of each, at most */
+#define GPUS 64
 
 #define NEVER UINT64_MAX
 
@@ -29,7 +32,8 @@ struct trace {
     uint32_t *pid;               /* by place */
     struct map taken;            /* pid -> 1 */
     struct map tids;             /* tid -> entity + 1 */
-    uint64_t (*last)[COUNTERS];  /* by place: what was told last; the tree and the machine follow */
+    uint64_t (*last)[COUNTERS];  /* by place: what was told last; tree, machine and GPUs follow */
+    size_t places;               /* with those */
     struct map *marked;          /* by place: id of a site -> number of the counter */
     uint32_t numbers;            /* of counters that are marked */
     struct rows *rows;
@@ -163,7 +167,7 @@ static uint32_t marked_number(struct trace *t, size_t place, uint32_t site, bool
     *ret_first = known == NULL;
     if (known != NULL)
         return (uint32_t)*known;
-    uint32_t number = (uint32_t)((t->processes + 2) * COUNTERS) + ++t->numbers;
+    uint32_t number = (uint32_t)(t->places * COUNTERS) + ++t->numbers;
     return map_put(&t->marked[place], site, number) == 0 ? number : 0;
 }
 
@@ -298,6 +302,49 @@ static int tell_machine(struct trace *t, const struct tacho_sample *sample, uint
     return r;
 }
 
+/* The how manieth it is; GPUS and more: too many. */
+static size_t gpu_of(const struct tacho_recording *rec, uint32_t entity, const char **ret_name)
+{
+    size_t place = 0;
+    for (size_t i = 0; i < tacho_entity_count(rec); i++) {
+        const struct tacho_entity *e = tacho_entity(rec, i);
+        *ret_name = e->name;
+        if (e->id == entity)
+            return place;
+        place += e->kind == TACHO_GPU;
+    }
+    return GPUS;
+}
+
+static int tell_gpu(struct trace *t, const struct tacho_sample *sample)
+{
+    static const struct {
+        const char *metric, *unit;
+        unsigned scale; /* of a share, to hundredths of a percent */
+        enum cell_type type;
+    } counters[] = {{"utilization", "%", 10, CELL_HUNDREDTHS},
+                    {"memory_used", "bytes", 1, CELL_NUMBER},
+                    {"power", "mW", 1, CELL_NUMBER}};
+    const char *number;
+    size_t place = gpu_of(t->export->rec, sample->entity, &number);
+    int r = 0;
+    for (unsigned i = 0; place < GPUS && r == 0 && i < sizeof counters / sizeof counters[0]; i++) {
+        int at = tacho_metric_find(t->export->rec, TACHO_GPU, counters[i].metric);
+        char name[64];
+        if (at < 0 || ((sample->known & sample->fresh) >> at & 1) == 0)
+            continue;
+        snprintf(name, sizeof name, "GPU %.16s %s", number, counters[i].metric);
+        r = tell_value(
+            t, t->processes + 2 + place, i,
+            &(struct trace_value){
+                .name = name,
+                .unit = counters[i].unit,
+                .time_ns = sample->time_ns,
+                .value = cell_number(counters[i].type, sample->value[at] * counters[i].scale)});
+    }
+    return r;
+}
+
 static int tell_whole(struct trace *t)
 {
     struct metric_list metrics;
@@ -306,14 +353,15 @@ static int tell_whole(struct trace *t)
     struct seen seen = {0};
     metric_list_of(t->export->rec, TACHO_MACHINE, &metrics);
     uint64_t busy = busy_mask(&metrics, TACHO_MACHINE);
-    unsigned kinds = 1u << TACHO_TREE | 1u << TACHO_MACHINE;
+    unsigned kinds = 1u << TACHO_TREE | 1u << TACHO_MACHINE | 1u << TACHO_GPU;
     int r = tacho_walk_open(t->export->rec, 0, UINT64_MAX, kinds, &walk), read = 0;
     if (r < 0)
         return r;
     while (r == 0 && (read = tacho_walk_next(walk, &sample)) > 0) {
         t->export->now_ns = sample.time_ns;
-        r = sample.kind == TACHO_TREE ? tell_tree(t, &sample)
-                                      : tell_machine(t, &sample, busy, &seen);
+        r = sample.kind == TACHO_TREE  ? tell_tree(t, &sample)
+            : sample.kind == TACHO_GPU ? tell_gpu(t, &sample)
+                                       : tell_machine(t, &sample, busy, &seen);
     }
     tacho_walk_close(walk);
     return r == 0 ? read : r;
@@ -356,7 +404,7 @@ int trace_run(struct export *export, const struct trace_writer *writer, void *st
                       .writer = writer,
                       .state = state,
                       .processes = tacho_process_count(export->rec)};
-    size_t n = t.processes + 2; /* the tree, and the machine */
+    size_t n = t.places = t.processes + 2 + GPUS;
     t.pid = calloc(n, sizeof *t.pid);
     t.last = calloc(n, sizeof *t.last);
     t.marked = calloc(n, sizeof *t.marked);

@@ -110,6 +110,7 @@ def test_two_gpus_and_what_a_process_holds(driver):
     check_report(driver.path, pid)
     check_pictures(driver.path, driver.directory)
     check_rows(driver.path)
+    check_traces(driver.path)
 
 
 def check_report(path, pid):
@@ -165,6 +166,19 @@ def test_rows_live(driver):
     assert rows[0]["gpu_2_utilization_percent_global"] == "20"
     assert {row["gpu_0_mem_mb"] for row in rows} == {"0"}
     assert rows[-1]["gpu_2_mem_mb"] == "5120"
+
+
+def check_traces(path):
+    """Counters of GPUs, and of what a process holds of them."""
+    events = json.loads(run("export", path, "--to", "chrome").stdout)
+    events = events["traceEvents"] if isinstance(events, dict) else events
+    values = {}
+    for event in events:
+        if event["ph"] == "C":
+            values.setdefault(event["name"], []).extend(event["args"].values())
+    assert values["GPU 0 utilization"] == [87] and values["GPU 1 utilization"] == [10]
+    assert values["GPU 1 memory_used"] == [2 * GIB] and values["GPU 0 power"] == [100000]
+    assert max(values["gpu_memory"]) == 3 * GIB and values["gpu_memory"][-1] == 0
 
 
 def check_pictures(path, directory):
