@@ -63,7 +63,7 @@ class Driver:
 
     def wait_for(self, condition):
         """Until the recording, which is still written, shows it."""
-        wait_until(lambda: self.path.exists() and condition())
+        wait_until(lambda: self.path.exists() and self.path.stat().st_size > 0 and condition())
 
 
 @pytest.fixture
