@@ -22,12 +22,12 @@ enum finding_kind {
     FINDING_THROTTLED,    /* ns held back by the limit of cores, in share of the periods */
     FINDING_OTHERS,       /* cores that others used, of `of` processors */
     FINDING_GAPS,         /* count of gaps of ns in all, or, count 0, `of` skipped ticks */
-    FINDING_GPU_HELD,     /* the clocks of the GPU `name` were held down for ns, share of the time */
-    FINDING_GPU_IDLE,     /* the GPU `name` was in use for share of the time; bytes of it were held */
-    FINDING_ONE_CORE,     /* share of the time with about one of `of` processors in use */
-    FINDING_ALL_CORES,    /* share of the time with nearly all of them */
-    FINDING_WAITING,      /* cores in use on average: next to none */
-    FINDING_SHORT,        /* count of `of` processes were short, and took share of the CPU */
+    FINDING_GPU_HELD,  /* the clocks of the GPU `name` were held down for ns, share of the time */
+    FINDING_GPU_IDLE,  /* the GPU `name` was in use for share of the time; bytes of it were held */
+    FINDING_ONE_CORE,  /* share of the time with about one of `of` processors in use */
+    FINDING_ALL_CORES, /* share of the time with nearly all of them */
+    FINDING_WAITING,   /* cores in use on average: next to none */
+    FINDING_SHORT,     /* count of `of` processes were short, and took share of the CPU */
     FINDING_MEMORY_OWNER, /* row had bytes of the peak's of_bytes */
     FINDING_CATEGORY,     /* name took share of the time of those that mark, ns of it */
     FINDING_KINDS
