@@ -1,11 +1,18 @@
 """Fixtures of the command-line tests."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 from support import BURNER, record
+
+# A shell that runs the tests in its background ignores these; what is ignored from the beginning a
+# job's script cannot trap.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import pytest
 from support import BURNER, MARKER, TACHO, run, wait_until
 
 ROOT = Path(__file__).parents[2]
+NVML = os.environ.get("NVML_NEW", Path(TACHO).parent / "tests/cli/libnvml-standin-new.so")
 PACKAGE = Path(TACHO).parent / "python"
 TEXT = (ROOT / "docs" / "coming-from.md").read_text()
 SECTIONS = dict(part.split("\n", 1) for part in TEXT.split("\n## "))
@@ -40,14 +41,17 @@ TOOLS = [name for name in SECTIONS if list(rows(name))]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """`tacho` by name, and a launcher that starts ranks as MPI's do: by their environment."""
+    """`tacho` by name, a launcher that starts ranks as MPI's do: by their environment, and two GPUs."""
     programs = tmp_path_factory.mktemp("programs")
     (programs / "tacho").symlink_to(Path(TACHO).absolute())
     mpirun = programs / "mpirun"
     mpirun.write_text('#!/bin/sh\nn=$2; shift 2\nfor i in $(seq 0 $((n-1))); do\n'
                       'PMI_RANK=$i PMI_SIZE=$n "$@" & done; wait\n')
     mpirun.chmod(0o755)
+    (programs / "libnvidia-ml.so.1").symlink_to(NVML)
+    (programs / "gpus").write_text("gpus 2\n")
     return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(PACKAGE),
+            "LD_LIBRARY_PATH": str(programs), "NVML_STANDIN": str(programs / "gpus"),
             "TERM": "xterm", "LC_ALL": "C.UTF-8"}
 
 
@@ -64,7 +68,21 @@ def folder(tmp_path_factory, environment):
         subprocess.run(["tacho", "record", "-i", "0.02", "-o", name, "--", "./job"], check=True, cwd=path,
                        env={**environment, "MARKS": f"{MARKER} each", "PMI_RANK": str(rank), "PMI_SIZE": "2"})
     (path / "app.log").write_text(run("export", path / "run.tacho", "--to", "log").stdout)
+    leave_old_logs(path / "old", path / "run.tacho")
     return path
+
+
+def leave_old_logs(old, recording):
+    """What the other tools left."""
+    old.mkdir()
+    (old / "activity.txt").write_text("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n"
+                                      "       0.000        0.000        5.500       20.000\n"
+                                      "       1.000      100.000       12.250       21.000\n")
+    (old / "mprofile.dat").write_text("CMDLINE ./job\nMEM 9.500000 1714979289.2500\n"
+                                      "MEM 20.500000 1714979290.2500\n")
+    for name, *options in (("resources.log", "rows"), ("events.log", "rows", "--table", "scopes"),
+                           ("executions", "directory"), ("ranks", "ranks"), ("duct", "duct")):
+        assert run("export", recording, "-o", old / name, "--to", *options).returncode == 0
 
 
 def written(place, known, lines=1):

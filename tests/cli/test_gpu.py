@@ -29,6 +29,7 @@ class Driver:
         library.mkdir()
         (library / "libnvidia-ml.so.1").symlink_to(STANDINS[age])
         self.env = {**os.environ, "LD_LIBRARY_PATH": str(library), "NVML_STANDIN": str(self.lines)}
+        self.job = self.at = None
         self.says("gpus 1")
 
     def says(self, *lines):
@@ -54,6 +55,12 @@ class Driver:
         _, stderr = self.job.communicate(timeout=60)
         assert (self.job.returncode, stderr) == (3, "")
 
+    def clean_up(self):
+        """After a test that failed the job, and so its recorder, must not go on for ever."""
+        if self.job is not None and self.job.poll() is None:
+            Path(f"{self.at}.end").touch()
+            self.job.wait(timeout=60)
+
     def gpus(self, index="0"):
         return [row for row in export(self.path, "machine")
                 if row["kind"] == "gpu" and row["name"] == str(index)]
@@ -68,7 +75,9 @@ class Driver:
 
 @pytest.fixture
 def driver(tmp_path):
-    return Driver(tmp_path)
+    driver = Driver(tmp_path)
+    yield driver
+    driver.clean_up()
 
 
 def facts(path):
