@@ -56,7 +56,8 @@ def check_exact(run, pairs):
     """What BPF programs tell of each."""
     check_accounts(run.rows)
     assert run.processes["exact"] + run.processes["sampled"] == run.processes["total"]
-    assert run.summary["completeness"]["lost_events"] <= len(run.rows) * 0.03
+    # As with accounts: one that is freed untold is counted when its place is used again.
+    assert run.summary["completeness"]["lost_events"] <= len(run.rows) * 0.03 + 5
     for truth, row in pairs:
         assert ended_as(row) == os.waitstatus_to_exitcode(truth["status"]), row
         if truth["kind"] in ("A", "G", "O", "R", "threaded"):
