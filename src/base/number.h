@@ -14,9 +14,11 @@ struct text {
     const char *end;
 };
 
+/* NULL for no bytes at all is allowed. */
 static inline struct text text_of(const void *bytes, size_t n)
 {
-    return (struct text){bytes, (const char *)bytes + n};
+    const char *at = bytes;
+    return (struct text){at, n > 0 ? at + n : at};
 }
 
 /*

@@ -326,7 +326,8 @@ static int find_seconds(struct execution *x)
         r = 0;
         if (tab == NULL || !calendar_parse(text_of(line, (size_t)(tab - line)), &time_ns))
             continue;
-        last += x->seconds.count > 0 ? x->seconds.count - 1 : 0;
+        if (x->seconds.count > 0)
+            last += x->seconds.count - 1;
         if (x->seconds.count == 0 || time_ns > last->time_ns) {
             if ((last = array_add(&x->seconds, sizeof *last)) == NULL)
                 r = -ENOMEM;

@@ -228,10 +228,12 @@ static size_t put_tick(struct writing *w, size_t first)
 /* What the logs say of the session; of a rank only where it is one. */
 static void put_facts(struct writing *w)
 {
-    struct cursor payload = {w->g->facts.data, w->g->facts.data + w->g->facts.len, false};
-    struct record r;
-    while (w->g->facts.len > 0 && record_next(&payload, &r) == 1)
-        w->sink.record(w->sink.user, &r);
+    if (w->g->facts.len > 0) {
+        struct cursor payload = {w->g->facts.data, w->g->facts.data + w->g->facts.len, false};
+        struct record r;
+        while (record_next(&payload, &r) == 1)
+            w->sink.record(w->sink.user, &r);
+    }
     if (w->g->ranks == 1) {
         sink_fact_number(&w->sink, "rank", w->g->rank);
         sink_fact_number(&w->sink, "rank_size", w->g->rank_size);

@@ -13,6 +13,7 @@
 #define END_PATIENCE_NS (NS_PER_S / 4) /* for the driver to let go at the end */
 
 struct gpu_thread {
+    pthread_t thread;
     pthread_mutex_t lock; /* never held over a call of the driver */
     pthread_cond_t changed;
     bool stop, ended, abandoned;
@@ -199,19 +200,14 @@ static void *gpu_run(void *user)
 
 /* ---- the caller's side ---- */
 
-/* Detached: one that hangs is never joined. Signals are the session's business. */
+/* Signals are the session's business. */
 static int start(struct gpu_thread *t)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
     sigset_t all, before;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&thread, &attr, gpu_run, t);
+    int r = pthread_create(&t->thread, NULL, gpu_run, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
     return -r;
 }
 
@@ -254,10 +250,15 @@ void gpu_thread_free(struct gpu_thread *t)
     while (!t->ended && pthread_cond_timedwait(&t->changed, &t->lock, &until) != ETIMEDOUT)
         ;
     bool ended = t->ended;
+    pthread_t thread = t->thread;
     t->abandoned = !ended;
+    if (!ended) /* one that hangs is never joined */
+        pthread_detach(thread);
     pthread_mutex_unlock(&t->lock);
-    if (ended)
+    if (ended) {
+        pthread_join(thread, NULL);
         thread_free(t);
+    }
 }
 
 int gpu_thread_wait(struct gpu_thread *t, uint64_t patience_ns, const char **ret_why)

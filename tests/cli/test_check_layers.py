@@ -1,6 +1,7 @@
 """tools/check-layers finds each kind of breach, and none in this tree."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def check(root):
     run = subprocess.run(
-        [ROOT / "tools/check-layers", root], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "tools/check-layers", root], capture_output=True, text=True, check=False
     )
     assert run.stderr == ""
     return run.returncode, run.stdout
@@ -144,7 +145,7 @@ def test_every_breach_is_named(tmp_path):
 
 def test_no_source_tree(tmp_path):
     run = subprocess.run(
-        [ROOT / "tools/check-layers", tmp_path], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "tools/check-layers", tmp_path], capture_output=True, text=True, check=False
     )
     assert run.returncode == 1
     assert run.stderr == f"check-layers: no src/ in {tmp_path}\n"

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def count(tmp_path, *tests):
     common = {"name": "unit / t", "command": ["t"], "result": "OK", "returncode": 0, "starttime": 0}
     log.write_text("".join(json.dumps(common | test) + "\n" for test in tests))
     run = subprocess.run(
-        [ROOT / "tools/count-tests", tmp_path], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "tools/count-tests", tmp_path], capture_output=True, text=True, check=True
     )
     return run.stdout.splitlines()
 
