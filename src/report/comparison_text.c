@@ -122,15 +122,15 @@ static void put_table(const struct page *page, struct columns *table, const char
 
 /* ---- tables ---- */
 
-static const struct columns metric_columns = {
-    .count = CELLS + 1,
-    .column = {{"A", false, 1},
-               {"B", false, 2},
-               {"B - A", false, 4},
-               {"change", false, 0},
-               {"95 % bound", false, 3},
-               {"metric", true, 0}},
-};
+/* The cells of a change, and of what it is one. */
+#define CHANGE_COLUMNS(what)                                                            \
+    {                                                                                   \
+        .count = CELLS + 1,                                                             \
+        .column = {{"A", false, 1},      {"B", false, 2},          {"B - A", false, 4}, \
+                   {"change", false, 0}, {"95 % bound", false, 3}, {what, true, 0}},    \
+    }
+
+static const struct columns metric_columns = CHANGE_COLUMNS("metric");
 
 static void put_metrics(const struct page *page, const struct comparison *c,
                         const struct comparison_view *view)
@@ -211,15 +211,7 @@ static void put_scopes(const struct page *page, const struct comparison_table *s
     put_rest(page, scopes);
 }
 
-static const struct columns category_columns = {
-    .count = CELLS + 1,
-    .column = {{"A", false, 1},
-               {"B", false, 2},
-               {"B - A", false, 4},
-               {"change", false, 0},
-               {"95 % bound", false, 3},
-               {"category", true, 0}},
-};
+static const struct columns category_columns = CHANGE_COLUMNS("category");
 
 static void put_categories(const struct page *page, const struct comparison_table *categories,
                            const struct comparison_limit *limit)

@@ -44,8 +44,11 @@ int gpu_thread_new(const struct gpu_thread_config *config, struct gpu_thread **r
  */
 void gpu_thread_free(struct gpu_thread *thread);
 
-/* 0: there are GPUs, and they were read once. -EAGAIN: not known yet. Else as nvml_open, or -EINVAL for a chosen one that is
- * not there; then `*ret_why` (may be NULL) says why. Waits up to `patience_ns`. */
+/*
+ * 0: there are GPUs, and they were read once. -EAGAIN: not known yet. Else as nvml_open, or -EINVAL
+ * for a chosen one that is not there; then `*ret_why` (may be NULL) says why. Waits up to
+ * `patience_ns`.
+ */
 int gpu_thread_wait(struct gpu_thread *thread, uint64_t patience_ns, const char **ret_why);
 
 /* Once there are GPUs: */

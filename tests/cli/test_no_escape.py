@@ -57,7 +57,7 @@ def check_exact(run, pairs):
     check_accounts(run.rows)
     assert run.processes["exact"] + run.processes["sampled"] == run.processes["total"]
     # As with accounts: one that is freed untold is counted when its place is used again.
-    assert run.summary["completeness"]["lost_events"] <= len(run.rows) * 0.03 + 5
+    assert run.summary["completeness"]["lost_events"] <= len(run.rows) * 0.03 + 1
     for truth, row in pairs:
         assert ended_as(row) == os.waitstatus_to_exitcode(truth["status"]), row
         if truth["kind"] in ("A", "G", "O", "R", "threaded"):

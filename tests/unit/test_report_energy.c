@@ -7,6 +7,7 @@
 #include "report/summary_json.h"
 #include "report/summary_text.h"
 #include "test_marks_build.h"
+#include "test_says.h"
 
 #define J UINT64_C(1000000) /* in uJ */
 
@@ -66,18 +67,6 @@ static struct buffer render(struct scene *scene, double carbon, struct energy_us
     assert_false(out.failed);
     buffer_put_byte(&out, 0);
     return out;
-}
-
-static void assert_says(const struct buffer *out, const char *what)
-{
-    if (strstr((const char *)out->data, what) == NULL)
-        fail_msg("does not say '%s':\n%s", what, (const char *)out->data);
-}
-
-static void assert_silent(const struct buffer *out, const char *what)
-{
-    if (strstr((const char *)out->data, what) != NULL)
-        fail_msg("says '%s':\n%s", what, (const char *)out->data);
 }
 
 static void the_example(void **state)

@@ -6,6 +6,7 @@
 #include "report/summary_json.h"
 #include "report/summary_text.h"
 #include "test_marks_build.h"
+#include "test_says.h"
 
 /* Both renderings, one after the other, terminated. */
 static struct buffer render(struct scene *scene, unsigned width)
@@ -30,18 +31,6 @@ static struct buffer render(struct scene *scene, unsigned width)
     assert_false(out.failed);
     buffer_put_byte(&out, 0);
     return out;
-}
-
-static void assert_says(const struct buffer *out, const char *what)
-{
-    if (strstr((const char *)out->data, what) == NULL)
-        fail_msg("does not say '%s':\n%s", what, (const char *)out->data);
-}
-
-static void assert_silent(const struct buffer *out, const char *what)
-{
-    if (strstr((const char *)out->data, what) != NULL)
-        fail_msg("says '%s':\n%s", what, (const char *)out->data);
 }
 
 static void test_the_example(void **state)
